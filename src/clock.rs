@@ -84,7 +84,9 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self { micros: Arc::new(AtomicI64::new(start.0)) }
+        Self {
+            micros: Arc::new(AtomicI64::new(start.0)),
+        }
     }
 
     /// Sets the time, forwards or backwards.
@@ -97,7 +99,9 @@ impl ManualClock {
         // The closure always answers Some, so the update cannot fail.
         let _ = self
             .micros
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_add(micros)));
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+                Some(now.saturating_add(micros))
+            });
     }
 }
 

@@ -1,17 +1,22 @@
 //! The one seam to the outside: everything highwater reads or writes goes through [`Disk`].
 //!
 //! A disk is one store's directory. Names are relative to it (`base.redb`,
-//! `journal/00000000000000000001.wal`) and use `/` on every platform. The contract of each call is
-//! written on the trait; one test suite (`tests/disk.rs`) holds every implementation to it.
+//! `journal/00000000000000000001.wal`) and use `/` on every platform; one that would lead out of the
+//! store, or mean something else on another platform, is refused as `InvalidInput`. The contract of
+//! each call is written on the trait; one test suite (`tests/disk.rs`) holds every implementation to
+//! it.
 //!
 //! This module must not know what the files mean: no journal, no base, no redb.
 
+mod locks;
 mod memory;
 mod metered;
+mod name;
 mod overlay;
+mod pages;
 mod real;
 #[cfg(feature = "simulation")]
-mod simulated;
+pub mod simulated;
 
 use std::fmt;
 use std::io;
@@ -23,7 +28,7 @@ pub use metered::Traffic;
 pub(crate) use overlay::Overlay;
 pub use real::RealDisk;
 #[cfg(feature = "simulation")]
-pub use simulated::{Fault, FaultPlan, SimulatedDisk};
+pub use simulated::{Call, CrashStyle, Fault, FaultPlan, SimulatedDisk};
 
 /// A directory of files that survives the process, and on a real disk the power.
 ///
@@ -36,11 +41,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn make_root(&self) -> io::Result<()>;
 
     /// Makes the directory `name` inside the store (owner only). Does nothing where it exists.
-    /// Durable after `sync_dir("")`.
+    /// Durable, with all it will hold, after `sync_dir` of the directory it stands in (`""`).
+    /// `NotFound` where that is missing.
     fn make_dir(&self, name: &str) -> io::Result<()>;
 
     /// Creates a new empty file (owner only), open for reading and writing.
-    /// `AlreadyExists` where the name is taken.
+    /// `AlreadyExists` where the name is taken, `NotFound` where its directory is missing.
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Opens an existing file for reading and writing. `NotFound` where there is none.
@@ -55,13 +61,15 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn list(&self, dir: &str) -> io::Result<Vec<String>>;
 
     /// Gives the file `from` the name `to`, replacing what stood there. Atomic: after a crash the
-    /// file has one of the two names, never none and never both.
+    /// file has one of the two names, never none and never both. `NotFound` where `from`, or the
+    /// directory of `to`, is missing.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     /// Removes a file. `NotFound` where there is none. Open handles go on working.
     fn remove(&self, name: &str) -> io::Result<()>;
 
     /// Makes all creations, renames and removals in `dir` (`""` is the store's own) durable.
+    /// `NotFound` where there is no such directory.
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
 
     /// Takes the exclusive lock named `name`, creating its file where missing. Held until the

@@ -1,0 +1,97 @@
+//! `highwater`: the command-line program. It replays trades into a store, shows what a store
+//! knows of its tokens, and tells what state a store is in.
+//!
+//! This file has the commands, where their output goes and how the program exits; what a command
+//! does stands in the module of its name. Only `replay` writes to a store.
+
+mod batches;
+mod columns;
+mod failure;
+mod info;
+mod input;
+mod market;
+mod print;
+mod replay;
+mod store_argument;
+mod summary;
+mod time;
+mod tokens;
+mod trades;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A crash-proof store for trading bots, from the command line.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay trades into the tokens of a store
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Arguments),
+    /// Show tokens; never writes
+    #[command(subcommand)]
+    Tokens(tokens::Command),
+    /// Tell what state a store is in, a crashed or damaged one too; never writes
+    #[command(after_help = info::EXAMPLES)]
+    Info(info::Arguments),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  highwater replay --store /tmp/demo
+  highwater tokens list --store /tmp/demo
+  highwater info /tmp/demo
+
+Exit codes: 0 sound; 1 wrong usage, bad input or an error of the machine; 2 the log ends in a torn
+tail (info); 3 acknowledged data is damaged; 5 the store is locked or of an unknown version.";
+
+fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            let code = if error.use_stderr() { 1 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(&line.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                tell(&message);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let outcome = match command {
+        Command::Replay(arguments) => replay::run(arguments, &mut out),
+        Command::Tokens(command) => tokens::run(command, &mut out),
+        Command::Info(arguments) => info::run(arguments, &mut out),
+    };
+    // What was printed before a failure is printed all the same.
+    let flushed = out.flush();
+    outcome?;
+    flushed?;
+    Ok(())
+}
+
+/// Says on standard error why the program failed; the word in red where that is a terminal.
+fn tell(message: &str) {
+    let message = print::visible(message);
+    let mut err = anstream::stderr().lock();
+    let _: io::Result<()> = writeln!(err, "\u{1b}[1;31merror:\u{1b}[0m {message}");
+}

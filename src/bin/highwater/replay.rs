@@ -1,0 +1,231 @@
+//! `highwater replay`: trades from files, or from a made-up market, into the tokens of a store.
+//!
+//! A wrong argument or file is told before a store is made. This module says what is replayed and
+//! reports on it; how rows become commits stands in `batches`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use highwater::money::Asset;
+use highwater::{Durability, Mode, Options, Store};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::batches::{Batches, Way};
+use crate::columns::ColumnFlags;
+use crate::failure::Failure;
+use crate::input::Input;
+use crate::market::Market;
+use crate::print::{Form, note};
+use crate::store_argument::StoreArgument;
+use crate::trades::{InputError, Trades};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  highwater replay --store /tmp/demo
+  highwater replay --store /tmp/demo binance_20240808.csv.gz us_equity_201310.csv.gz
+  zcat trades.csv.gz | highwater replay --store /tmp/demo - --json
+  highwater replay --store /tmp/demo dump.csv --time block_time --time-unit rfc3339 \\
+      --chain-name solana --address mint --price usd
+
+Every row is one tick: its time, venue, trade number and price together say which. A tick that the
+store has already seen changes nothing, so a replay can be repeated, or go on after a crash.";
+
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// CSV files with headers, plain or gzip; - is standard input [default: a made-up market]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgument,
+    /// When a commit returns: `synced` survives power loss, `written` the death of the process
+    #[arg(long, value_enum, default_value_t = Promise::Synced)]
+    durability: Promise,
+    /// Rows per commit
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch: u32,
+    /// Mode of the store, which is made if there is none; a store of another mode is refused
+    #[arg(long, value_enum, default_value_t = StoreMode::Paper)]
+    mode: StoreMode,
+    /// Currency of the prices, with its decimals
+    #[arg(long, value_name = "ID[:DECIMALS]", default_value = "USD:6")]
+    reference: String,
+    /// Stop at the first bad row
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+    /// Seed of the made-up market
+    #[arg(long, default_value_t = 1, conflicts_with = "files")]
+    seed: u64,
+    /// Rows of the made-up market
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 200_000,
+        conflicts_with = "files"
+    )]
+    rows: u64,
+    #[command(flatten)]
+    columns: ColumnFlags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Promise {
+    Synced,
+    Written,
+}
+
+impl From<Promise> for Durability {
+    fn from(promise: Promise) -> Self {
+        match promise {
+            Promise::Synced => Self::Synced,
+            Promise::Written => Self::Written,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StoreMode {
+    Paper,
+    Live,
+}
+
+impl From<StoreMode> for Mode {
+    fn from(mode: StoreMode) -> Self {
+        match mode {
+            StoreMode::Paper => Self::Paper,
+            StoreMode::Live => Self::Live,
+        }
+    }
+}
+
+impl Arguments {
+    fn way(&self) -> Way {
+        Way {
+            durability: self.durability.into(),
+            batch_rows: self.batch as usize,
+            strict: self.strict,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    let directory = arguments.store.directory()?;
+    if arguments.files.is_empty() && arguments.mode == StoreMode::Live {
+        return Err(Failure::MarketIsNotLive);
+    }
+    let inputs: Vec<Input> = arguments
+        .files
+        .iter()
+        .map(|file| Input::from_argument(file))
+        .collect();
+    // A wrong file is told before a store is made.
+    let input_bytes = check(&inputs, &arguments.columns)?;
+    let store = open(arguments, directory)?;
+    let before = store.stats();
+    let progress = match input_bytes {
+        _ if inputs.is_empty() => bar(arguments.rows, "{bar:40} {percent}% {pos}/{len} rows {eta}"),
+        Some(bytes) => bar(bytes, "{bar:40} {percent}% {bytes}/{total_bytes} {eta}"),
+        None => ProgressBar::no_length().with_style(style("{spinner} {bytes} {bytes_per_sec}")),
+    };
+    let mut batches = Batches::new(&store, directory, arguments.way());
+    let started = Instant::now();
+    let outcome = if inputs.is_empty() {
+        market(&mut batches, arguments, &progress)
+    } else {
+        files(&mut batches, &inputs, &arguments.columns, &progress)
+    };
+    progress.finish_and_clear();
+    let (mut run, ticks) = batches.finish();
+    run.took(started.elapsed(), &before, &store.stats());
+    if let Err(failure @ Failure::Store { .. }) = outcome {
+        return Err(failure);
+    }
+    let form = Form::from_flag(arguments.json);
+    run.print(&store, directory, &ticks, form, out)?;
+    store.close().map_err(Failure::of_store(directory))?;
+    outcome
+}
+
+fn market(
+    batches: &mut Batches<'_>,
+    arguments: &Arguments,
+    progress: &ProgressBar,
+) -> Result<(), Failure> {
+    let (seed, rows) = (arguments.seed, arguments.rows);
+    note(&format!(
+        "no FILE: replaying a made-up market of {rows} rows (--seed {seed})"
+    ));
+    let trades = Market::new(seed).zip(0..rows).map(|(trade, _)| trade);
+    let trades = trades
+        .inspect(|_| progress.inc(1))
+        .map(|trade| Ok(Ok(trade)));
+    batches.replay(format!("<market {seed}>"), trades)
+}
+
+fn files(
+    batches: &mut Batches<'_>,
+    inputs: &[Input],
+    flags: &ColumnFlags,
+    progress: &ProgressBar,
+) -> Result<(), Failure> {
+    for input in inputs {
+        let label = input.label();
+        let trades = Trades::open(input, flags, progress)?;
+        progress.suspend(|| note(&format!("{label}: {}", trades.found())));
+        batches.replay(label, trades)?;
+    }
+    Ok(())
+}
+
+/// Opens every file once to see that it can be read and has its columns. Answers the bytes of all
+/// together, if all are regular files; what can be read once only is left alone.
+fn check(inputs: &[Input], flags: &ColumnFlags) -> Result<Option<u64>, Failure> {
+    let mut total = Some(0_u64);
+    for input in inputs {
+        let bytes = input.regular_file_bytes();
+        let bytes = bytes.map_err(|source| InputError::Open {
+            label: input.label(),
+            source,
+        })?;
+        if bytes.is_some() {
+            Trades::open(input, flags, &ProgressBar::hidden())?;
+        }
+        total = total.zip(bytes).map(|(total, bytes)| total + bytes);
+    }
+    Ok(total)
+}
+
+fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
+    Options::new(arguments.mode.into(), reference(&arguments.reference)?)
+        .durability(arguments.durability.into())
+        .open(directory)
+        .map_err(Failure::of_store(directory))
+}
+
+/// The currency that `text` names, as USD or USD:6.
+fn reference(text: &str) -> Result<Asset, Failure> {
+    let (id, scale) = text.split_once(':').unwrap_or((text, "6"));
+    let asset = scale
+        .parse()
+        .ok()
+        .map(|scale| Asset::new("fiat", id, scale));
+    match asset {
+        Some(Ok(asset)) => Ok(asset),
+        _ => Err(Failure::Reference {
+            text: text.to_owned(),
+        }),
+    }
+}
+
+/// A bar on standard error; where that is no terminal, nothing is drawn.
+fn bar(length: u64, template: &str) -> ProgressBar {
+    ProgressBar::new(length).with_style(style(template))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,178 @@
+//! What a replay reports: its tokens, its bad rows, and its figures.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use highwater::tokens::TokenKey;
+use highwater::{Stats, Store};
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::print::{Form, TokenLine, TokenPrinter, facts, json_line, note};
+use crate::trades::RowProblem;
+
+/// The figures of one run.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Run {
+    /// Rows read, bad ones included.
+    pub(crate) rows: u64,
+    /// Rows that changed something in the store.
+    pub(crate) changed: u64,
+    /// Rows that could not be read.
+    pub(crate) malformed: u64,
+    /// Rows that could be read and that the store refused.
+    pub(crate) refused: u64,
+    /// Rows of tokens beyond those that are counted one by one.
+    pub(crate) rows_of_uncounted_tokens: u64,
+    /// The first bad rows.
+    pub(crate) problems: Vec<Problem>,
+    seconds: f64,
+    rows_per_second: u64,
+    commits: u64,
+    syncs: u64,
+    bytes_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+}
+
+/// A bad row and where it stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    file: String,
+    line: u64,
+    column: Option<String>,
+    text: String,
+    reason: String,
+}
+
+impl Problem {
+    pub(crate) fn new(file: String, problem: RowProblem) -> Self {
+        let RowProblem {
+            line,
+            column,
+            text,
+            reason,
+        } = problem;
+        Self {
+            file,
+            line,
+            column,
+            text,
+            reason,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let column = self.column.as_deref();
+        let column = column.map_or_else(String::new, |column| format!(" column {column}:"));
+        let (file, line) = (&self.file, self.line);
+        format!("{file}:{line}:{column} \"{}\": {}", self.text, self.reason)
+    }
+}
+
+impl Run {
+    /// Notes how long the run took, and what the store did meanwhile.
+    pub(crate) fn took(&mut self, time: Duration, before: &Stats, after: &Stats) {
+        self.seconds = time.as_secs_f64();
+        let millis = time.as_millis().max(1);
+        let rate = u128::from(self.rows) * 1_000 / millis;
+        self.rows_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+        self.commits = after.commits - before.commits;
+        self.syncs = after.syncs - before.syncs;
+        self.bytes_written = after.bytes_written - before.bytes_written;
+        self.peak_memory_bytes = peak_memory_bytes();
+    }
+
+    /// Prints the tokens that the run was about as they stand now, and the run itself.
+    pub(crate) fn print(
+        &self,
+        store: &Store,
+        directory: &Path,
+        ticks: &HashMap<TokenKey, u64>,
+        form: Form,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        let failed = Failure::of_store(directory);
+        let snapshot = store.snapshot().map_err(&failed)?;
+        let mut keys: Vec<_> = ticks.iter().collect();
+        keys.sort_unstable();
+        let mut printer = TokenPrinter::new(form, true);
+        for (key, ticks) in keys {
+            if let Some(token) = snapshot.tokens().get(key).map_err(&failed)? {
+                printer.token(out, &TokenLine::new(&token, Some(*ticks)))?;
+            }
+        }
+        printer.finish(out)?;
+        match form {
+            Form::Json => json_line(
+                out,
+                &RunLine {
+                    kind: "run",
+                    run: self,
+                },
+            )?,
+            Form::Table => {
+                writeln!(out)?;
+                facts(out, &self.facts())?;
+            }
+        }
+        self.tell_problems();
+        Ok(())
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let count = |count| HumanCount(count).to_string();
+        let mut all = vec![
+            ("rows", count(self.rows)),
+            ("changed", count(self.changed)),
+            ("malformed", count(self.malformed)),
+            ("refused", count(self.refused)),
+            ("seconds", format!("{:.3}", self.seconds)),
+            ("rows/s", count(self.rows_per_second)),
+            ("commits", count(self.commits)),
+            ("syncs", count(self.syncs)),
+            ("bytes written", HumanBytes(self.bytes_written).to_string()),
+        ];
+        if let Some(bytes) = self.peak_memory_bytes {
+            all.push(("peak memory", HumanBytes(bytes).to_string()));
+        }
+        all
+    }
+
+    /// Shows the first bad rows, and says what is not shown.
+    fn tell_problems(&self) {
+        for problem in &self.problems {
+            note(&problem.sentence());
+        }
+        let more = (self.malformed + self.refused).saturating_sub(self.problems.len() as u64);
+        if more > 0 {
+            note(&format!("... and {} more bad rows", HumanCount(more)));
+        }
+        if self.rows_of_uncounted_tokens > 0 {
+            let rows = HumanCount(self.rows_of_uncounted_tokens);
+            note(&format!(
+                "{rows} rows are of tokens not listed above: `highwater tokens list` shows all"
+            ));
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RunLine<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    run: &'a Run,
+}
+
+/// The most memory this process ever held, where the system tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
+}

@@ -1,0 +1,254 @@
+//! `highwater tokens`: what a store knows of its tokens, read without writing a byte.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use highwater::tokens::{Token, TokenKey};
+use highwater::{Snapshot, Store};
+
+use crate::failure::Failure;
+use crate::print::{Form, TokenLine, TokenPrinter, facts, json_line, note, visible};
+use crate::store_argument::StoreArgument;
+use crate::time::rfc3339;
+
+/// How many tokens a table lists where no limit is given; JSON lines have none.
+const TABLE_LIMIT: u64 = 1_000;
+
+/// How many candidates an ambiguous name lists.
+const CANDIDATES_SHOWN: usize = 10;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List tokens by chain and address
+    #[command(after_help = LIST_EXAMPLES)]
+    List(List),
+    /// Show all that is known of one token
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(Show),
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  highwater tokens list --store /tmp/demo
+  highwater tokens list --store /tmp/demo --chain ethereum --prefix 0xab --limit 20
+  highwater tokens list --store /tmp/demo --json | jq -r 'select(.max == .current) | .symbol'";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  highwater tokens show ethereum 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2 --store /tmp/demo
+  highwater tokens show binance-spot/BTCUSDT --store /tmp/demo
+  highwater tokens show BTCUSDT --store /tmp/demo --json";
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    #[command(flatten)]
+    store: StoreArgument,
+    /// Only tokens of this chain
+    #[arg(long)]
+    chain: Option<String>,
+    /// Only addresses that begin so (EVM addresses in any case)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// At most so many; 0 is all [default: 1000 in a table, all in JSON]
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// CHAIN ADDRESS, CHAIN/ADDRESS, or an address or symbol that only one token has
+    #[arg(value_name = "TOKEN", num_args = 1..=2, required = true)]
+    token: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgument,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
+    match command {
+        Command::List(arguments) => list(arguments, out),
+        Command::Show(arguments) => show(arguments, out),
+    }
+}
+
+fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
+    let form = Form::from_flag(arguments.json);
+    let limit = match (arguments.limit, form) {
+        (Some(0), _) | (None, Form::Json) => u64::MAX,
+        (Some(limit), _) => limit,
+        (None, Form::Table) => TABLE_LIMIT,
+    };
+    let reading = Reading::open(&arguments.store)?;
+    let mut printer = TokenPrinter::new(form, false);
+    let matching = reading.matching(arguments.chain.as_deref(), &arguments.prefix);
+    for (listed, token) in (0..).zip(matching) {
+        if listed == limit {
+            note(&format!(
+                "more than {limit} tokens match: --limit 0 lists them all"
+            ));
+            break;
+        }
+        printer.token(out, &TokenLine::new(&reading.checked(token)?, None))?;
+    }
+    printer.finish(out)?;
+    Ok(())
+}
+
+fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
+    let reading = Reading::open(&arguments.store)?;
+    let token = match arguments.token.as_slice() {
+        [chain, address] => reading
+            .get(chain, address)?
+            .ok_or_else(|| Failure::NoToken {
+                asked: format!("{chain} {address}"),
+            })?,
+        named => reading.find(&named.concat())?,
+    };
+    match Form::from_flag(arguments.json) {
+        Form::Json => json_line(out, &TokenLine::new(&token, None))?,
+        Form::Table => facts(out, &all_facts(&token))?,
+    }
+    Ok(())
+}
+
+fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
+    let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let mut all = vec![
+        ("chain", token.key().chain().to_owned()),
+        ("address", token.key().address().to_owned()),
+        ("symbol", text(token.symbol())),
+        ("name", text(token.name())),
+        (
+            "decimals",
+            token
+                .decimals()
+                .map_or_else(|| "-".to_owned(), |count| count.to_string()),
+        ),
+    ];
+    let ticks = [
+        ("current", token.current()),
+        ("max", token.max()),
+        ("min", token.min()),
+        ("first", token.first()),
+    ];
+    for (name, tick) in ticks {
+        let shown = match tick {
+            Some(tick) => {
+                format!(
+                    "{} at {} from {}",
+                    tick.price,
+                    rfc3339(tick.observed_at),
+                    tick.source
+                )
+            }
+            None => "-".to_owned(),
+        };
+        all.push((name, shown));
+    }
+    all
+}
+
+/// A store opened for reading, and one consistent state of it.
+struct Reading<'a> {
+    directory: &'a Path,
+    snapshot: Snapshot,
+}
+
+impl<'a> Reading<'a> {
+    fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
+        let directory = store.existing_directory()?;
+        let store = Store::open_read_only(directory);
+        let snapshot = store.and_then(|store| store.snapshot());
+        let snapshot = snapshot.map_err(Failure::of_store(directory))?;
+        Ok(Self {
+            directory,
+            snapshot,
+        })
+    }
+
+    fn checked<T>(&self, read: Result<T, highwater::Error>) -> Result<T, Failure> {
+        read.map_err(Failure::of_store(self.directory))
+    }
+
+    /// The token of this key; a key that no token could have has none.
+    fn get(&self, chain: &str, address: &str) -> Result<Option<Token>, Failure> {
+        match TokenKey::new(chain, address) {
+            Ok(key) => self.checked(self.snapshot.tokens().get(&key)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The tokens of a chain, or of all, whose address begins with `prefix`.
+    fn matching<'s>(
+        &'s self,
+        chain: Option<&'s str>,
+        prefix: &'s str,
+    ) -> Box<dyn Iterator<Item = Result<Token, highwater::Error>> + 's> {
+        let tokens = self.snapshot.tokens();
+        // EVM addresses are kept in lower case; any other is kept as it was given.
+        let lower = prefix.to_lowercase();
+        match chain {
+            Some(chain) if lower == prefix => Box::new(tokens.prefix(chain, prefix)),
+            _ => {
+                let begins = move |token: &Token| {
+                    let address = token.key().address();
+                    let evm = token.key().is_evm();
+                    address.starts_with(prefix) || (evm && address.starts_with(&lower))
+                };
+                let all: Box<dyn Iterator<Item = _>> = match chain {
+                    Some(chain) => Box::new(tokens.chain(chain)),
+                    None => Box::new(tokens.iter()),
+                };
+                Box::new(all.filter(move |token| token.as_ref().map_or(true, &begins)))
+            }
+        }
+    }
+
+    /// The one token that `asked` names: as CHAIN/ADDRESS, or by an address or symbol of its own.
+    fn find(&self, asked: &str) -> Result<Token, Failure> {
+        if let Some((chain, address)) = asked.split_once('/')
+            && let Some(token) = self.get(chain, address)?
+        {
+            return Ok(token);
+        }
+        // The chain does not matter: this is for the canonical form of the address.
+        let canonical = TokenKey::new("any", asked).ok();
+        let address = canonical.as_ref().map_or(asked, TokenKey::address);
+        let mut found: Option<Token> = None;
+        let (mut count, mut candidates) = (0, Vec::new());
+        for token in self.snapshot.tokens().iter() {
+            let token = self.checked(token)?;
+            if token.key().address() == address || token.symbol() == Some(asked) {
+                count += 1;
+                if candidates.len() < CANDIDATES_SHOWN {
+                    let key = token.key();
+                    candidates.push(visible(&format!("{} {}", key.chain(), key.address())));
+                }
+                found.get_or_insert(token);
+            }
+        }
+        match found {
+            Some(token) if count == 1 => Ok(token),
+            Some(_) => {
+                if count > candidates.len() as u64 {
+                    candidates.push("...".to_owned());
+                }
+                let candidates = candidates.join(", ");
+                Err(Failure::Ambiguous {
+                    asked: asked.to_owned(),
+                    count,
+                    candidates,
+                })
+            }
+            None => Err(Failure::NoToken {
+                asked: asked.to_owned(),
+            }),
+        }
+    }
+}

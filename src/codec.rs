@@ -1,0 +1,168 @@
+//! Rows to bytes and back: a version byte, then bincode 2's `standard` encoding of the row.
+//!
+//! ```text
+//! +---------+------------------------------------------------+
+//! | version | the row's fields in order, variable-length ints |
+//! |   u8    |                                                |
+//! +---------+------------------------------------------------+
+//! ```
+//!
+//! - The bytes are the format (`docs/format.md`); bincode is one way to write them. No other module
+//!   names bincode, and a test beside every row shows that another crate writes the same bytes.
+//! - Rows are decoded in place: texts borrow from the bytes. So a length that lies cannot make the
+//!   decoder allocate, and a row that is only compared is never copied.
+//! - Every byte has to be used. Bytes left over are damage, not padding.
+//!
+//! This module knows no tables and no row types.
+
+pub(crate) use bincode::{BorrowDecode, Encode};
+
+/// The greatest size of a row in memory that is decoded. bincode counts a number at its full width
+/// however short its encoding is, so this lies well above the length of any row.
+const DECODE_LIMIT_BYTES: usize = 1 << 20;
+
+/// Why bytes are not a row.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There are no bytes, not even a version.
+    #[error("the row is empty")]
+    Empty,
+
+    /// The row was written by a later version of this crate, or is no row of this table.
+    #[error("the row has version {found}, of which this program knows {known} only")]
+    UnknownVersion {
+        /// The version found.
+        found: u8,
+        /// The version that can be read.
+        known: u8,
+    },
+
+    /// The fields cannot be read.
+    #[error("the row's fields are cut short or malformed")]
+    Malformed {
+        /// What the decoder says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The fields end before the bytes do.
+    #[error("{bytes} bytes are left over behind the row's last field")]
+    LeftOver {
+        /// How many.
+        bytes: usize,
+    },
+
+    /// The fields can be read, but no writer puts these values into them.
+    #[error("the row's field {field} holds what it cannot hold")]
+    Impossible {
+        /// The field.
+        field: &'static str,
+    },
+}
+
+/// The bytes of `row` under `version`.
+pub(crate) fn encode<T: Encode>(version: u8, row: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(version);
+    // Fails only for what rows never hold (locked cells, paths, sequences of unknown length): a
+    // vector takes every byte.
+    bincode::encode_into_writer(row, Appending(&mut bytes), bincode::config::standard())
+        .expect("a vector takes every byte");
+    bytes
+}
+
+struct Appending<'v>(&'v mut Vec<u8>);
+
+impl bincode::enc::write::Writer for Appending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// The row of which [`encode`] with the same version gave `bytes`.
+pub(crate) fn decode<'b, T: BorrowDecode<'b, ()>>(
+    version: u8,
+    bytes: &'b [u8],
+) -> Result<T, Error> {
+    let (&found, fields) = bytes.split_first().ok_or(Error::Empty)?;
+    if found != version {
+        return Err(Error::UnknownVersion {
+            found,
+            known: version,
+        });
+    }
+    let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
+    let (row, used) =
+        bincode::borrow_decode_from_slice(fields, config).map_err(|error| Error::Malformed {
+            source: Box::new(error),
+        })?;
+    match fields.len() - used {
+        0 => Ok(row),
+        bytes => Err(Error::LeftOver { bytes }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Encode, BorrowDecode)]
+    struct Sample<'t> {
+        text: &'t str,
+        number: Option<u64>,
+    }
+
+    const SAMPLE: Sample<'static> = Sample {
+        text: "tick",
+        number: Some(300),
+    };
+
+    #[test]
+    fn a_row_is_its_version_and_its_fields() {
+        assert_eq!(encode(7, &SAMPLE), b"\x07\x04tick\x01\xfb\x2c\x01");
+        assert_eq!(
+            decode::<Sample<'_>>(7, &encode(7, &SAMPLE)).expect("a row"),
+            SAMPLE
+        );
+    }
+
+    #[test]
+    fn every_kind_of_damage_has_a_name() {
+        // The story: a row of a later release was read as an older one, its new field as garbage.
+        let bytes = encode(7, &SAMPLE);
+        let error =
+            |version, bytes: &[u8]| decode::<Sample<'_>>(version, bytes).expect_err("damage");
+        assert!(matches!(error(7, b""), Error::Empty));
+        assert!(matches!(
+            error(6, &bytes),
+            Error::UnknownVersion { found: 7, known: 6 }
+        ));
+        let longer = [&bytes[..], b"\0\0"].concat();
+        assert!(matches!(error(7, &longer), Error::LeftOver { bytes: 2 }));
+        for end in 1..bytes.len() {
+            let cut_short = error(7, &bytes[..end]);
+            assert!(
+                matches!(cut_short, Error::Malformed { .. }),
+                "{end}: {cut_short}"
+            );
+            assert!(std::error::Error::source(&cut_short).is_some());
+        }
+    }
+
+    #[test]
+    fn a_length_that_lies_is_refused_before_anything_is_made_of_it() {
+        // The story: four bytes that claim a text of 2^64 - 1 bytes.
+        for length in [
+            &b"\xfd\xff\xff\xff\xff\xff\xff\xff\xff"[..],
+            b"\xfc\0\0\0\x10",
+            b"\x05",
+        ] {
+            let bytes = [b"\x07", length, b"tick"].concat();
+            assert!(matches!(
+                decode::<Sample<'_>>(7, &bytes),
+                Err(Error::Malformed { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What can go wrong with the base, and the one place where redb's errors and panics become ours.
+//!
+//! redb trusts what it reads more than a damaged file deserves, so every call into it runs inside
+//! [`guarded`]: a panic in there is an answer about the file, not the end of the process.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+
+use super::FILE_NAME;
+use crate::engine::row::Table;
+
+/// What went wrong with the base.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading, writing or syncing failed. The handle is of no further use, reads included: it has
+    /// to be closed and the file opened again.
+    #[error("{FILE_NAME}: {source}")]
+    Io {
+        /// What the disk answered.
+        source: io::Error,
+    },
+    /// The base was closed, and this reader belongs to the time before.
+    #[error("{FILE_NAME} was closed after this read began")]
+    Closed,
+    /// The file is not what was written.
+    #[error("{FILE_NAME} is damaged: {damage}")]
+    Corrupt {
+        /// What does not fit.
+        damage: Damage,
+    },
+    /// The file was written by a later release.
+    #[error("{FILE_NAME} has format version {found}, and this release reads up to {known}")]
+    Version {
+        /// The version in the file.
+        found: u32,
+        /// The latest version this release reads.
+        known: u32,
+    },
+}
+
+impl Error {
+    /// Whether the disk had no room. It did not happen, or its outcome is unknown, as with every
+    /// other failure; but it is the one that a human can mend.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { source } if matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            )
+        )
+    }
+
+    /// Whether the reader belongs to a base that was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
+    pub(super) fn corrupt(damage: Damage) -> Self {
+        Self::Corrupt { damage }
+    }
+}
+
+/// What does not fit in a damaged base.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Damage {
+    /// A row does not match its checksum.
+    Row {
+        /// The row's table.
+        table: Table,
+        /// The row's key.
+        key: Box<[u8]>,
+    },
+    /// A table says it holds another number of rows than can be reached.
+    Rows {
+        /// The table.
+        table: Table,
+        /// How many rows it says it holds.
+        recorded: u64,
+        /// How many rows can be reached.
+        reached: u64,
+    },
+    /// There is no description of the checkpoint, or it does not match its checksum.
+    Meta,
+    /// The B-tree itself is damaged; in redb's words.
+    Tree {
+        /// What redb says.
+        message: String,
+    },
+}
+
+impl std::error::Error for Damage {}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row { table, key } => {
+                write!(f, "in table {}, the row with key ", table.0)?;
+                for byte in key {
+                    write!(f, "{byte:02x}")?;
+                }
+                f.write_str(" does not match its checksum")
+            }
+            Self::Rows {
+                table,
+                recorded,
+                reached,
+            } => write!(
+                f,
+                "table {} says it holds {recorded} rows, and {reached} can be reached",
+                table.0
+            ),
+            Self::Meta => f.write_str("the description of its checkpoint is missing or broken"),
+            Self::Tree { message } => f.write_str(message),
+        }
+    }
+}
+
+/// Calls into redb. A panic in there becomes [`Error::Corrupt`].
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    // What redb leaves behind when it panics is either not used again or guarded by its own
+    // poisoned locks, whose panics end here as well.
+    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+        Err(Error::corrupt(Damage::Tree {
+            message: format!("reading it failed with \"{}\"", panic_message(&*payload)),
+        }))
+    })
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    owned
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
+}
+
+impl From<redb::Error> for Error {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(source) => source.into(),
+            redb::Error::PreviousIo => Self::Io {
+                source: io::Error::other("an earlier failure of the disk has ended this handle"),
+            },
+            redb::Error::Unsupported | redb::Error::ValueTooLarge(_) => Self::Io {
+                source: io::Error::new(io::ErrorKind::Unsupported, error.to_string()),
+            },
+            redb::Error::DatabaseClosed => Self::Closed,
+            // Everything else is either damage by name or a state that the calls made here cannot
+            // bring about with a sound file.
+            error => Self::corrupt(Damage::Tree {
+                message: error.to_string(),
+            }),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        match source.kind() {
+            // redb's own word for bytes that make no sense, and what a disk answers to an offset
+            // that lies behind the end or is no offset at all.
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::UnexpectedEof => Self::corrupt(Damage::Tree {
+                message: source.to_string(),
+            }),
+            _ => Self::Io { source },
+        }
+    }
+}
+
+/// redb has an error type per call and one that takes all of them.
+macro_rules! from_redb {
+    ($($error:ident),*) => {
+        $(
+            impl From<redb::$error> for Error {
+                fn from(error: redb::$error) -> Self {
+                    redb::Error::from(error).into()
+                }
+            }
+        )*
+    };
+}
+
+from_redb!(
+    CommitError,
+    DatabaseError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);

@@ -1,0 +1,183 @@
+//! Reads of one state of the base, which stays as it is while checkpoints go on.
+//!
+//! Every table is opened once, with the snapshot, so that a point read opens nothing. A snapshot
+//! keeps the pages of its state from being used again: the file grows while it is held.
+
+use std::ops::{Bound, ControlFlow};
+
+use redb::{
+    OwnedAccessGuard, OwnedRange, ReadOnlyTable, ReadTransaction, ReadableTableMetadata,
+    TableDefinition, TableHandle,
+};
+
+use super::error::{Damage, Error, guarded};
+use super::meta::Meta;
+use super::row::{self, BaseRow};
+use super::{META, META_KEY, PACE_ROWS, RowTable};
+use crate::engine::row::Table;
+
+type RowRange = OwnedRange<&'static [u8], &'static [u8]>;
+type StoredEntry = (
+    OwnedAccessGuard<&'static [u8]>,
+    OwnedAccessGuard<&'static [u8]>,
+);
+
+/// One state of the base.
+pub(crate) struct BaseSnapshot {
+    meta: Meta,
+    /// By number; `None` where the base has no such table.
+    tables: Vec<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+}
+
+impl BaseSnapshot {
+    pub(super) fn of(transaction: &ReadTransaction) -> Result<Self, Error> {
+        let mut tables = Vec::new();
+        for handle in transaction.list_tables()? {
+            let Some(table) = row::table_of(handle.name()) else {
+                continue;
+            };
+            let number = usize::from(table.0);
+            if tables.len() <= number {
+                tables.resize_with(number + 1, || None);
+            }
+            let definition: RowTable = TableDefinition::new(handle.name());
+            tables[number] = Some(transaction.open_table(definition)?);
+        }
+        Ok(Self {
+            meta: read_meta(transaction)?,
+            tables,
+        })
+    }
+
+    /// What the base says about this state.
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The tables there are, by number.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = Table> {
+        (0..=u8::MAX)
+            .map(Table)
+            .filter(|&table| self.rows_of(table).is_some())
+    }
+
+    /// The number of rows of `table`, as the base has it written down.
+    pub(crate) fn len(&self, table: Table) -> Result<u64, Error> {
+        self.rows_of(table)
+            .map_or(Ok(0), |rows| guarded(|| Ok(rows.len()?)))
+    }
+
+    /// The row under `key`, or `None` where there is none.
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<BaseRow>, Error> {
+        let Some(rows) = self.rows_of(table) else {
+            return Ok(None);
+        };
+        guarded(|| {
+            let stored = rows.get_owned(key)?;
+            stored
+                .map(|stored| BaseRow::checked(table, key, stored))
+                .transpose()
+        })
+    }
+
+    /// The rows of `table` with keys within the bounds.
+    pub(crate) fn range(
+        &self,
+        table: Table,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> Result<BaseRange, Error> {
+        let rows = match self.rows_of(table) {
+            Some(rows) => Some(guarded(|| Ok(rows.range_owned::<&[u8]>(bounds)?))?),
+            None => None,
+        };
+        Ok(BaseRange { table, rows })
+    }
+
+    /// Reads every row, checks it against its CRC, and each table against its number of rows.
+    /// `progress` is told every now and then how many rows were read, and may break it off.
+    /// Answers how many rows were read.
+    pub(crate) fn verify(
+        &self,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<u64, Error> {
+        let mut verified = 0;
+        for table in self.tables() {
+            let mut reached = 0;
+            for row in self.range(table, (Bound::Unbounded, Bound::Unbounded))? {
+                row?;
+                reached += 1;
+                verified += 1;
+                if verified % PACE_ROWS == 0 && progress(verified).is_break() {
+                    return Ok(verified);
+                }
+            }
+            let recorded = self.len(table)?;
+            if reached != recorded {
+                return Err(Error::corrupt(Damage::Rows {
+                    table,
+                    recorded,
+                    reached,
+                }));
+            }
+        }
+        Ok(verified)
+    }
+
+    fn rows_of(&self, table: Table) -> Option<&ReadOnlyTable<&'static [u8], &'static [u8]>> {
+        self.tables.get(usize::from(table.0))?.as_ref()
+    }
+}
+
+pub(super) fn read_meta(transaction: &ReadTransaction) -> Result<Meta, Error> {
+    let stored = match transaction.open_table(META) {
+        Ok(table) => table.get_owned(META_KEY)?,
+        Err(redb::TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let stored = stored.ok_or_else(|| Error::corrupt(Damage::Meta))?;
+    Meta::decode(stored.value())
+}
+
+/// The rows of a range of a table of the base. It owns what it reads from, and yields nothing
+/// more after an error.
+pub(crate) struct BaseRange {
+    table: Table,
+    rows: Option<RowRange>,
+}
+
+impl BaseRange {
+    fn step(
+        &mut self,
+        advance: impl FnOnce(&mut RowRange) -> Option<Result<StoredEntry, redb::StorageError>>,
+    ) -> Option<Result<(Box<[u8]>, BaseRow), Error>> {
+        let table = self.table;
+        let rows = self.rows.as_mut()?;
+        let step = guarded(|| {
+            let Some(entry) = advance(rows) else {
+                return Ok(None);
+            };
+            let (key, stored) = entry?;
+            let row = BaseRow::checked(table, key.value(), stored)?;
+            Ok(Some((key.value().into(), row)))
+        })
+        .transpose();
+        if !matches!(step, Some(Ok(_))) {
+            self.rows = None;
+        }
+        step
+    }
+}
+
+impl Iterator for BaseRange {
+    type Item = Result<(Box<[u8]>, BaseRow), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(RowRange::next)
+    }
+}
+
+impl DoubleEndedIterator for BaseRange {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(RowRange::next_back)
+    }
+}

@@ -1,0 +1,459 @@
+//! Group commit: one leader writes and syncs for everybody who waits, then hands over.
+//!
+//! Invariants:
+//!
+//! - LSNs enter the queue in order, and a commit is admitted only into room that is ready.
+//! - At most one thread leads. Writing, syncing and the decision about their result (publish or
+//!   poison) are one turn; nobody writes or syncs during another's turn.
+//! - `visible` moves only to commits that are durable as their callers asked, and only forward.
+//! - Once poisoned, nothing is written any more, and everybody who waits is woken and told.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::super::row::Lsn;
+use super::append::{Appender, Group, Progress, ReadySegments, batch_len};
+use super::error::Error;
+use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
+use super::park::{Parker, Waiting};
+use super::segment::Segment;
+
+/// Why a store is poisoned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Poison {
+    /// A batch could not be written or synced.
+    #[error("the journal could not be written")]
+    Journal(#[source] Error),
+    /// The store's own code panicked between giving out an LSN and deciding its fate.
+    #[error("a commit panicked: {0}")]
+    Panic(String),
+}
+
+/// What a wait came to, if not to success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The commit was in flight when the store was poisoned.
+    InFlight(Arc<Poison>),
+}
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Everything up to here can be read, and is as durable as its callers asked.
+    Visible(Lsn),
+    /// Everything up to here is synced.
+    Synced(Lsn),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Group,
+    /// The buffer of the group before, to be filled again.
+    emptied: Option<Group>,
+    staged: Lsn,
+    written: Lsn,
+    synced: Lsn,
+    told: Lsn,
+    segment: (u64, u64),
+    leader: bool,
+    /// Rises with every turn; the background sees by it whether anything happened.
+    turns: u64,
+    waiting: Vec<Waiting>,
+    poison: Option<Arc<Poison>>,
+    ready: VecDeque<Segment>,
+    plan: Plan,
+    background_idle: bool,
+    stop: bool,
+}
+
+/// Where the next commit would go if every commit were a batch of its own. Real batches take less,
+/// so the appender never gets ahead of the plan.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    /// Bytes left in the segment that the plan has come to.
+    left: u64,
+    /// How many ready segments the plan has entered.
+    entered: usize,
+}
+
+impl Plan {
+    /// The plan with one more batch, or `None` where there is no ready room for it.
+    fn with(mut self, batch_len: u64, ready: &VecDeque<Segment>) -> Option<Self> {
+        while batch_len > self.left {
+            self.left = ready.get(self.entered)?.room();
+            self.entered += 1;
+        }
+        self.left -= batch_len;
+        Some(self)
+    }
+}
+
+/// The queue of commits and everything that is known of their fate.
+#[derive(Debug)]
+pub(crate) struct GroupCommit {
+    state: Mutex<State>,
+    appender: Mutex<Appender>,
+    visible: AtomicU64,
+    /// Bytes of all batches written since the opening.
+    appended_bytes: AtomicU64,
+    background: Condvar,
+}
+
+impl ReadySegments for GroupCommit {
+    fn take(&self) -> Option<Segment> {
+        let mut state = self.lock();
+        // The plan counts from the front of the queue.
+        state.plan.entered = state.plan.entered.saturating_sub(1);
+        state.ready.pop_front()
+    }
+}
+
+impl GroupCommit {
+    /// Goes on behind `last`, the last commit that was recovered; it is durable.
+    pub(crate) fn new(segment: Segment, last: Lsn) -> Self {
+        let appender = Appender::new(segment, last);
+        let mut state = State {
+            staged: last,
+            ..State::default()
+        };
+        state.take_over(&appender.progress());
+        Self {
+            state: Mutex::new(state),
+            appender: Mutex::new(appender),
+            visible: AtomicU64::new(last),
+            appended_bytes: AtomicU64::new(0),
+            background: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under this lock but our own assertions; the data stays usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last commit that readers may see.
+    pub(crate) fn visible(&self) -> Lsn {
+        self.visible.load(Ordering::Acquire)
+    }
+
+    /// Bytes of all batches written since the opening.
+    pub(crate) fn appended_bytes(&self) -> u64 {
+        self.appended_bytes.load(Ordering::Acquire)
+    }
+
+    /// The last commit that has an LSN.
+    pub(crate) fn staged(&self) -> Lsn {
+        self.lock().staged
+    }
+
+    /// The last commit that is known to be synced.
+    pub(crate) fn synced(&self) -> Lsn {
+        self.lock().synced
+    }
+
+    /// Number and salt of a segment such that every commit admitted from now on is in it or in a
+    /// later one.
+    pub(crate) fn segment(&self) -> (u64, u64) {
+        self.lock().segment
+    }
+
+    /// Why the store is poisoned, if it is.
+    pub(crate) fn poison(&self) -> Option<Arc<Poison>> {
+        self.lock().poison.clone()
+    }
+
+    /// Plans room for a commit of `commit_len` bytes; false where no ready room is left for it.
+    pub(crate) fn admit(&self, commit_len: u64) -> bool {
+        let mut state = self.lock();
+        let planned = state.plan.with(batch_len(commit_len), &state.ready);
+        state.plan = planned.unwrap_or(state.plan);
+        planned.is_some()
+    }
+
+    /// Adds a segment behind those that are ready.
+    pub(crate) fn add_ready(&self, segment: Segment) {
+        self.lock().ready.push_back(segment);
+    }
+
+    /// How many ready segments the plan has not come to yet.
+    pub(crate) fn ready_ahead(&self) -> usize {
+        let state = self.lock();
+        state.ready.len().saturating_sub(state.plan.entered)
+    }
+
+    /// Puts an admitted commit into the queue.
+    pub(crate) fn push(&self, lsn: Lsn, commit: &[u8], wants_sync: bool) {
+        let mut state = self.lock();
+        state.pending.push(lsn, commit, wants_sync);
+        state.staged = lsn;
+        self.wake_background(&mut state);
+    }
+
+    /// Waits until the goal is reached, leading as often as nobody else does.
+    pub(crate) fn wait(&self, goal: Goal) -> Result<(), Failure> {
+        // The common case when somebody else led: no lock at all.
+        if let Goal::Visible(lsn) = goal
+            && self.visible() >= lsn
+        {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        loop {
+            if self.reached(&state, goal) {
+                return Ok(());
+            }
+            if let Some(poison) = &state.poison {
+                return Err(Failure::InFlight(poison.clone()));
+            }
+            state = if state.leader {
+                self.follow(state, goal)
+            } else {
+                let force_sync = matches!(goal, Goal::Synced(_));
+                self.lead(state, |appender, group, ready| {
+                    let sync = force_sync || group.wants_sync;
+                    appender.write(group, ready)?;
+                    if sync { appender.sync() } else { Ok(()) }
+                })
+            };
+        }
+    }
+
+    fn reached(&self, state: &State, goal: Goal) -> bool {
+        match goal {
+            Goal::Visible(lsn) => self.visible() >= lsn,
+            Goal::Synced(lsn) => state.synced >= lsn,
+        }
+    }
+
+    fn follow<'a>(&'a self, mut state: MutexGuard<'a, State>, goal: Goal) -> MutexGuard<'a, State> {
+        let parker = Parker::of_this_thread();
+        state.waiting.push(Waiting {
+            goal,
+            parker: parker.clone(),
+        });
+        drop(state);
+        parker.park();
+        self.lock()
+    }
+
+    /// One turn: takes everything queued, does the work without holding the lock, decides.
+    fn lead<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        work: impl FnOnce(&mut Appender, &mut Group, &dyn ReadySegments) -> Result<(), Error>,
+    ) -> MutexGuard<'a, State> {
+        state.leader = true;
+        let empty = state.emptied.take().unwrap_or_default();
+        let mut group = std::mem::replace(&mut state.pending, empty);
+        drop(state);
+
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut appender, &mut group, self).map(|()| appender.progress())
+        }));
+        group.clear();
+
+        let mut state = self.lock();
+        state.leader = false;
+        state.turns += 1;
+        state.emptied = Some(group);
+        match result {
+            Ok(Ok(progress)) => self.publish(&mut state, &progress),
+            Ok(Err(error)) => self.poison_with(&mut state, Poison::Journal(error)),
+            Err(panic) => self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))),
+        }
+        state
+    }
+
+    fn publish(&self, state: &mut State, progress: &Progress) {
+        state.take_over(progress);
+        self.appended_bytes
+            .store(progress.appended_bytes, Ordering::Release);
+        // Every turn syncs whatever it wrote that wanted a sync, so all that is written is as
+        // durable as its callers asked.
+        self.visible.fetch_max(progress.written, Ordering::AcqRel);
+        state.wake_reached();
+        self.wake_background(state);
+    }
+
+    fn poison_with(&self, state: &mut State, poison: Poison) {
+        tracing::error!(error = %poison, "the store is poisoned: no further write is accepted");
+        state.poison.get_or_insert_with(|| Arc::new(poison));
+        for waiting in state.waiting.drain(..) {
+            waiting.parker.unpark();
+        }
+        self.background.notify_all();
+    }
+
+    /// Poisons the store from outside a turn: a panic after an LSN was given out.
+    pub(crate) fn poison_after_panic(&self, message: &str) {
+        self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned()));
+    }
+
+    /// Waits until nobody leads; `None` once the store is poisoned.
+    fn until_no_leader(&self) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        loop {
+            if state.poison.is_some() {
+                return None;
+            }
+            if !state.leader {
+                return Some(state);
+            }
+            // Nothing is visible beyond the end of time, so this waits for any turn to end.
+            state = self.follow(state, Goal::Visible(Lsn::MAX));
+        }
+    }
+
+    /// Tells the disk what is durable, so that no acknowledged batch looks like a torn tail. Does
+    /// nothing where the last synced batch says it already, or where there is no room.
+    pub(crate) fn mark(&self) {
+        let Some(mut state) = self.until_no_leader() else {
+            return;
+        };
+        if state.told >= state.synced || !state.pending.is_empty() {
+            return;
+        }
+        // Only the segment that is being written: a mark is not worth a rotation.
+        let len = batch_len(0);
+        if state.plan.entered > 0 || state.plan.left < len {
+            return;
+        }
+        state.plan.left -= len;
+        drop(self.lead(state, |appender, _, _| appender.mark()));
+    }
+
+    /// Seals the journal: everything durable first, then the end batch that says "closed". A
+    /// poisoned journal is never sealed.
+    pub(crate) fn seal(&self) -> Result<(), Failure> {
+        self.wait(Goal::Synced(self.staged()))?;
+        let Some(state) = self.until_no_leader() else {
+            return self.wait(Goal::Synced(Lsn::MAX));
+        };
+        let state = self.lead(state, |appender, group, ready| {
+            appender.write(group, ready)?;
+            appender.sync()?;
+            appender.end(Next::Closed)
+        });
+        match &state.poison {
+            None => Ok(()),
+            Some(poison) => Err(Failure::InFlight(poison.clone())),
+        }
+    }
+
+    fn wake_background(&self, state: &mut State) {
+        if state.background_idle {
+            state.background_idle = false;
+            self.background.notify_all();
+        }
+    }
+
+    /// The background's life: syncs what nobody waits for within `interval`, then marks it, and
+    /// calls `between` each time so that room is made ready. Ends with [`GroupCommit::stop`].
+    pub(crate) fn run_background(&self, interval: Duration, mut between: impl FnMut()) {
+        let mut turns_before = 0;
+        loop {
+            let mut state = self.lock();
+            while !state.has_background_work() && !state.stop {
+                state.background_idle = true;
+                state = self
+                    .background
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if !state.stop {
+                let waited = self
+                    .background
+                    .wait_timeout_while(state, interval, |s| !s.stop);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if state.stop {
+                return;
+            }
+            let staged = state.staged;
+            let unsynced = state.synced < staged;
+            let quiet = state.turns == turns_before;
+            drop(state);
+            between();
+            if unsynced {
+                // A failure has poisoned the store, and everybody hears of it from there.
+                let _ = self.wait(Goal::Synced(staged));
+            } else if quiet {
+                self.mark();
+            }
+            turns_before = self.lock().turns;
+        }
+    }
+
+    /// Ends the background's life.
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.background.notify_all();
+    }
+
+    /// Heap bytes of the queue.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        let state = self.lock();
+        state.pending.capacity_bytes() + state.emptied.as_ref().map_or(0, Group::capacity_bytes)
+    }
+}
+
+impl State {
+    fn take_over(&mut self, progress: &Progress) {
+        self.written = progress.written;
+        self.synced = progress.synced;
+        self.told = progress.told;
+        self.segment = progress.segment;
+        self.replan(progress.room);
+    }
+
+    /// Plans the queue anew from where the appender really is.
+    fn replan(&mut self, room: u64) {
+        let mut plan = Plan {
+            left: room,
+            entered: 0,
+        };
+        for batch_len in self.pending.batch_lens() {
+            // The old plan had room for all of this from a place further on.
+            plan = plan.with(batch_len, &self.ready).unwrap_or(plan);
+        }
+        self.plan = plan;
+    }
+
+    fn has_background_work(&self) -> bool {
+        self.poison.is_none() && (self.synced < self.staged || self.told < self.synced)
+    }
+
+    /// Wakes everybody whose goal is reached, and one more to lead if anything is left to do.
+    fn wake_reached(&mut self) {
+        let (written, synced) = (self.written, self.synced);
+        let mut leader_left = !self.waiting.is_empty();
+        self.waiting.retain(|waiting| {
+            let done = match waiting.goal {
+                Goal::Visible(Lsn::MAX) => true,
+                Goal::Visible(lsn) => written >= lsn,
+                Goal::Synced(lsn) => synced >= lsn,
+            };
+            let wake = done || std::mem::take(&mut leader_left);
+            if wake {
+                waiting.parker.unpark();
+            }
+            !wake
+        });
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The largest commit that fits into a segment of `segment_len` bytes.
+pub(crate) const fn largest_commit(segment_len: u64) -> u64 {
+    segment_len - SEGMENT_HEADER_LEN - END_LEN - batch_len(0)
+}

@@ -1,0 +1,123 @@
+//! A read-only look at one segment file through a moving buffer.
+//!
+//! Nothing is allocated beyond the file's length, and a failed read is the machine's fault: it is
+//! told as an I/O error and never mistaken for the end of the log.
+
+use std::sync::Arc;
+
+use crate::disk::DiskFile;
+
+use super::error::Error;
+use super::format::{ALIGNMENT, BATCH_HEADER_LEN, BATCH_MAGIC, BatchHeader, looks_like_batch};
+
+const WINDOW_BYTES: u64 = 256 * 1024;
+
+/// The bytes of one segment up to `end`.
+#[derive(Debug)]
+pub(crate) struct Window {
+    name: String,
+    file: Arc<dyn DiskFile>,
+    end: u64,
+    buffer: Vec<u8>,
+    buffer_offset: u64,
+}
+
+impl Window {
+    pub(crate) fn new(name: String, file: Arc<dyn DiskFile>, end: u64) -> Self {
+        Self {
+            name,
+            file,
+            end,
+            buffer: Vec::new(),
+            buffer_offset: 0,
+        }
+    }
+
+    /// Forgets what lies behind `end`.
+    pub(crate) fn cut(&mut self, end: u64) {
+        self.end = self.end.min(end);
+        self.buffer.clear();
+    }
+
+    /// The bytes from `offset` on, `len` of them, or `None` where the segment ends before.
+    pub(crate) fn bytes(&mut self, offset: u64, len: u64) -> Result<Option<&[u8]>, Error> {
+        let Some(wanted_end) = offset.checked_add(len).filter(|end| *end <= self.end) else {
+            return Ok(None);
+        };
+        let buffered_end = self.buffer_offset + self.buffer.len() as u64;
+        if offset < self.buffer_offset || wanted_end > buffered_end {
+            let take = len.max(WINDOW_BYTES).min(self.end - offset);
+            self.buffer.resize(take as usize, 0);
+            let read = self.file.read_at(offset, &mut self.buffer);
+            if let Err(source) = read {
+                self.buffer.clear();
+                return Err(Error::io("read", &self.name, offset)(source));
+            }
+            self.buffer_offset = offset;
+        }
+        let start = (offset - self.buffer_offset) as usize;
+        Ok(Some(&self.buffer[start..start + len as usize]))
+    }
+
+    /// The batch header at `offset`, if a valid one of this segment stands there and the batch ends
+    /// inside the segment. Its payload is not looked at.
+    pub(crate) fn header(&mut self, offset: u64, salt: u64) -> Result<Option<BatchHeader>, Error> {
+        let end = self.end;
+        let Some(bytes) = self.bytes(offset, BATCH_HEADER_LEN)? else {
+            return Ok(None);
+        };
+        let header = BatchHeader::decode(bytes, salt);
+        Ok(header.filter(|header| offset + header.batch_len() <= end))
+    }
+
+    /// The payload of the batch at `offset`, if its CRC is right.
+    pub(crate) fn payload(
+        &mut self,
+        offset: u64,
+        header: &BatchHeader,
+    ) -> Result<Option<&[u8]>, Error> {
+        let payload = self.bytes(offset + BATCH_HEADER_LEN, u64::from(header.payload_len))?;
+        Ok(payload.filter(|payload| crc32fast::hash(payload) == header.payload_crc))
+    }
+
+    /// Resync: the first valid batch header at or behind `offset`, from headers alone, so that
+    /// looking behind a break costs one pass over the file whatever it holds.
+    pub(crate) fn next_header(
+        &mut self,
+        mut offset: u64,
+        salt: u64,
+    ) -> Result<Option<(u64, BatchHeader)>, Error> {
+        let magic = BATCH_MAGIC.to_le_bytes();
+        while offset + BATCH_HEADER_LEN <= self.end {
+            if self
+                .bytes(offset, BATCH_HEADER_LEN)?
+                .is_some_and(|bytes| bytes[..4] == magic)
+                && let Some(header) = self.header(offset, salt)?
+            {
+                return Ok(Some((offset, header)));
+            }
+            offset += ALIGNMENT;
+        }
+        Ok(None)
+    }
+
+    /// The end of the last trace of a batch of this segment at or behind `offset`, or `offset` where
+    /// nothing was ever written behind it.
+    pub(crate) fn traces_end(&mut self, mut offset: u64, salt: u64) -> Result<u64, Error> {
+        let mut traces_end = offset;
+        while offset + BATCH_HEADER_LEN <= self.end {
+            let step = match self.header(offset, salt)? {
+                Some(header) => header.batch_len(),
+                None => ALIGNMENT,
+            };
+            let trace = self
+                .bytes(offset, BATCH_HEADER_LEN)?
+                .is_some_and(|bytes| looks_like_batch(bytes, salt));
+            if trace {
+                traces_end = offset + step.max(BATCH_HEADER_LEN);
+            }
+            offset += step;
+        }
+        Ok(traces_end)
+    }
+}

@@ -1,0 +1,214 @@
+//! The life of an open engine: its background threads, its close, and what it says of itself.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::disk::{Disk, Traffic};
+
+use super::journal::{DIRECTORY, Failure, Goal};
+use super::open::Opening;
+use super::options::Background;
+use super::pressure::CheckpointCounts;
+use super::row::Lsn;
+use super::{Engine, Error};
+
+/// An engine with its background threads. Dropping it ends them and closes the store as well as it
+/// can; [`Running::close`] tells what went wrong.
+#[derive(Debug)]
+pub(crate) struct Running {
+    engine: Arc<Engine>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Figures of an open engine, since its opening where they count something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EngineStats {
+    pub(crate) commits: u64,
+    pub(crate) visible: Lsn,
+    pub(crate) synced: Lsn,
+    /// Of all files together, and of the two kinds by themselves.
+    pub(crate) total: Traffic,
+    pub(crate) journal: Traffic,
+    pub(crate) base: Traffic,
+    pub(crate) checkpoints: CheckpointCounts,
+    pub(crate) memory_bytes: u64,
+    pub(crate) journal_disk_bytes: u64,
+    pub(crate) reserve_bytes: u64,
+    pub(crate) base_disk_bytes: u64,
+    pub(crate) base_verified: bool,
+    pub(crate) snapshots: u64,
+    pub(crate) oldest_snapshot: Option<Lsn>,
+}
+
+impl Running {
+    /// Starts the background threads, where the options want them.
+    pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
+        let engine = Arc::new(engine);
+        let mut threads = Vec::new();
+        if engine.options.background == Background::Threads {
+            let syncer = engine.clone();
+            threads.push(spawn("highwater-sync", move || syncer.run_syncs())?);
+            let checkpointer = engine.clone();
+            threads.push(spawn("highwater-checkpoint", move || {
+                checkpointer.run_checkpoints()
+            })?);
+            if !engine.base_verified.load(Ordering::Acquire) {
+                let scrubber = engine.clone();
+                threads.push(spawn("highwater-scrub", move || scrubber.scrub())?);
+            }
+        }
+        Ok(Self {
+            engine,
+            threads: Mutex::new(threads),
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Ends the background, moves everything into the base and seals the journal. The first error
+    /// is told; whatever it is, nothing acknowledged is lost by it.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.engine.refuse_nested()?;
+        self.engine.pressure.stop();
+        self.engine.journal.group.stop();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a background thread of the store panicked");
+            }
+        }
+        self.engine.close()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        match self.close() {
+            Ok(()) | Err(Error::Closed) => {}
+            Err(error) => tracing::warn!(error = %error, "the store was not closed cleanly"),
+        }
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(Error::io("start", "a background thread"))
+}
+
+impl Engine {
+    fn run_syncs(&self) {
+        self.journal
+            .group
+            .run_background(self.options.sync_interval, || {
+                // Where there is no room now, the commit that needs it will say so.
+                if let Err(error) = self.journal.prepare_ahead() {
+                    tracing::warn!(error = %error, "no room could be made ready for the journal");
+                }
+            });
+    }
+
+    /// Makes everything committed so far durable, and says so on the disk.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        let staged = self.journal.group.staged();
+        let synced = self.journal.group.wait(Goal::Synced(staged));
+        synced.map_err(|Failure::InFlight(cause)| Error::Poisoned { cause })?;
+        self.journal.group.mark();
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), Error> {
+        {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            if std::mem::replace(&mut writer.closed, true) {
+                return Err(Error::Closed);
+            }
+        }
+        if let Some(cause) = self.journal.group.poison() {
+            self.close_base()?;
+            return Err(Error::Poisoned { cause });
+        }
+        let checkpointed = self.checkpoint();
+        let sealed = self.journal.group.seal();
+        let released = self.journal.release();
+        let closed = self.close_base();
+        sealed.map_err(|Failure::InFlight(cause)| Error::Poisoned { cause })?;
+        checkpointed?;
+        released?;
+        closed
+    }
+
+    fn close_base(&self) -> Result<(), Error> {
+        let mut checkpointer = self
+            .checkpointer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.registry.end_all();
+        match checkpointer.base.take() {
+            Some(base) => Ok(base.close()?),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// Reads the whole base once, at leisure, where it was too large to be checked at the opening.
+    fn scrub(self: Arc<Self>) {
+        let view = self.view();
+        let mut pace = self.pressure.pace();
+        let verified = view.base.verify(&mut |_| {
+            pace.pause();
+            if self.pressure.is_stopped() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        match verified {
+            Ok(_) if self.pressure.is_stopped() => {}
+            Ok(rows) => {
+                self.base_verified.store(true, Ordering::Release);
+                tracing::info!(rows, "the base was read whole and is sound");
+            }
+            Err(error) => tracing::error!(error = %error, "the base is damaged"),
+        }
+    }
+
+    fn base_len(&self) -> u64 {
+        let file = self.disk.open_read_only(super::base::FILE_NAME);
+        // A figure for people: where it cannot be had, it is not worth an error.
+        file.and_then(|file| file.len()).unwrap_or(0)
+    }
+
+    pub(crate) fn stats(&self) -> EngineStats {
+        let view = self.view();
+        let (journal_disk_bytes, reserve_bytes) = self.journal.disk_bytes();
+        let frozen = view.frozen.as_ref().map_or(0, |frozen| frozen.bytes());
+        let memory = view.active.bytes() + frozen + self.journal.group.queue_bytes();
+        let (snapshots, oldest_snapshot) = self.registry.held();
+        EngineStats {
+            commits: self.commits.load(Ordering::Relaxed),
+            visible: self.journal.group.visible(),
+            synced: self.journal.group.synced(),
+            total: self.disk.traffic(),
+            journal: self.disk.traffic_in(DIRECTORY),
+            base: self.disk.traffic_in(""),
+            checkpoints: self.pressure.counts(),
+            memory_bytes: (memory + self.options.cache_bytes) as u64,
+            journal_disk_bytes,
+            reserve_bytes,
+            base_disk_bytes: self.base_len(),
+            base_verified: self.base_verified.load(Ordering::Acquire),
+            snapshots: snapshots as u64,
+            oldest_snapshot,
+        }
+    }
+}

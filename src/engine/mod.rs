@@ -1,0 +1,95 @@
+//! The engine: durable commits of byte rows under byte keys, and consistent reads of them.
+//!
+//! A write goes through [`Engine::stage`]: one writer at a time stages rows, gets an LSN, and waits
+//! for the journal outside the lock. Reads go through snapshots of a view: memtables over the base.
+//! Checkpoints move memtables into the base; recovery puts what the journal has above the base into
+//! a memtable, with the same "put these rows" that the commit did.
+//!
+//! This module must not know what the rows mean: no tokens, no money, no operations.
+
+mod base;
+mod checkpoint;
+mod error;
+pub(crate) mod journal;
+mod life;
+mod memtable;
+mod merge;
+mod offline;
+mod open;
+mod options;
+mod pressure;
+mod read;
+mod recover;
+mod registry;
+mod row;
+mod snapshot;
+mod view;
+mod write;
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::disk::{DiskLock, Metered};
+
+use checkpoint::Checkpointer;
+use journal::Journal;
+use pressure::Pressure;
+use registry::Registry;
+use view::View;
+use write::Writer;
+
+pub(crate) use base::Error as BaseError;
+pub(crate) use error::Error;
+pub(crate) use life::{EngineStats, Running};
+pub(crate) use offline::Offline;
+pub(crate) use open::{Opening, open};
+pub use options::Background;
+pub(crate) use options::{EngineOptions, MAX_SEGMENT_BYTES};
+pub(crate) use read::{KeyRange, Reader, Scan};
+pub use row::Lsn;
+pub(crate) use row::{Row, Table};
+pub(crate) use snapshot::Snapshot;
+pub use write::Durability;
+pub(crate) use write::{Staged, Ticket, Tx};
+
+/// An open store of byte rows.
+pub(crate) struct Engine {
+    options: EngineOptions,
+    disk: Metered,
+    journal: Journal,
+    writer: Mutex<Writer>,
+    view: RwLock<Arc<View>>,
+    registry: Arc<Registry>,
+    checkpointer: Mutex<Checkpointer>,
+    pressure: Pressure,
+    /// Set when the base answered with an I/O error: its handle is of no further use.
+    base_suspect: AtomicBool,
+    /// Whether every row of the base was read and found sound since the opening.
+    base_verified: AtomicBool,
+    commits: AtomicU64,
+    opening: Opening,
+    /// Last, so that it is given up when everything else is gone.
+    _lock: Box<dyn DiskLock>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("opening", &self.opening)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    fn view(&self) -> Arc<View> {
+        // Publishing is one assignment: the view is whole even after a panic.
+        self.view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn publish(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+}

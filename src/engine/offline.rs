@@ -1,0 +1,119 @@
+//! Reading a store that is not open, without writing a byte: crashed and read-only ones included.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskLock};
+
+use super::Error;
+use super::base::Base;
+use super::base::Meta;
+use super::journal::{self, Findings, Listing, scan};
+use super::memtable::Memtable;
+use super::open::LOCK;
+use super::read::{KeyRange, Reader, Scan};
+use super::recover::{Examination, examine, replay};
+use super::row::{Lsn, Row, Table};
+use super::view::View;
+
+/// A store as it would be after its next opening.
+pub(crate) struct Offline {
+    pub(crate) listing: Listing,
+    pub(crate) meta: Meta,
+    pub(crate) findings: Findings,
+    pub(crate) base_len: u64,
+    pub(crate) last_micros: i64,
+    view: View,
+    /// The overlay's handle, which the view reads through.
+    _base: Base,
+    _lock: Option<Box<dyn DiskLock>>,
+}
+
+impl Offline {
+    /// Reads the store on `disk`. While it is held, nobody opens the store for writing.
+    pub(crate) fn open(disk: &dyn Disk) -> Result<Self, Error> {
+        let lock = lock_shared(disk)?;
+        let found = match examine(disk)? {
+            Examination::Absent(_) => {
+                return Err(Error::Missing {
+                    store: disk.label(),
+                });
+            }
+            Examination::Store(found) => *found,
+        };
+        let memtable = Memtable::new();
+        scan(disk, &found.listing, &found.anchor(), &mut |batch| {
+            replay(&memtable, &batch, found.meta.checkpoint);
+            Ok::<(), journal::Error>(())
+        })?;
+        let base = Arc::new(found.base.snapshot()?);
+        Ok(Self {
+            view: View {
+                active: Arc::new(memtable),
+                frozen: None,
+                base,
+                base_written_bytes: 0,
+            },
+            listing: found.listing,
+            meta: found.meta,
+            findings: found.findings,
+            base_len: found.base_len,
+            last_micros: found.last_micros,
+            _base: found.base,
+            _lock: lock,
+        })
+    }
+
+    /// The version of the files' format.
+    pub(crate) fn format_version(&self) -> u32 {
+        journal::VERSION
+    }
+
+    /// The number of rows of every table: the base's, and what the journal adds and takes away.
+    pub(crate) fn table_rows(&self) -> Result<Vec<(Table, u64)>, Error> {
+        let base = &self.view.base;
+        let mut counts = BTreeMap::new();
+        for table in base.tables() {
+            counts.insert(table, base.len(table)?);
+        }
+        for (table, key, row) in self.view.active.newest_rows() {
+            let was_there = base.get(table, key.as_ref())?.is_some();
+            let count = counts.entry(table).or_insert(0);
+            match (was_there, row.is_some()) {
+                (false, true) => *count += 1,
+                (true, false) => *count -= 1,
+                _ => {}
+            }
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    /// The last commit there is.
+    pub(crate) fn lsn(&self) -> Lsn {
+        self.findings.last
+    }
+}
+
+/// A store that was copied without its lock file, or lies where nothing can be locked, is read as it
+/// is; one that is open is not read.
+fn lock_shared(disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, Error> {
+    match disk.lock_shared(LOCK) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked {
+            store: disk.label(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("lock", LOCK)(error)),
+    }
+}
+
+impl Reader for Offline {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
+        Ok(self.view.get(table, key, Lsn::MAX)?)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
+        let rows = self.view.scan(table, &range, Lsn::MAX);
+        Box::new(rows.map(|row| row.map_err(Error::from)))
+    }
+}

@@ -1,0 +1,212 @@
+//! When a checkpoint is due, how fast it may go, and who has to wait for it.
+//!
+//! Writers ask for checkpoints and wait here when memory is full; checkpoints report here and pause
+//! here. Nobody holds another lock while waiting.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::options::{Background, EngineOptions};
+
+/// Checkpoints that memory does not force keep this far apart.
+const REST: Duration = Duration::from_secs(1);
+/// The longest pause between two pieces of a checkpoint.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+#[derive(Debug, Default)]
+struct State {
+    requested: bool,
+    stop: bool,
+    /// Whether a memtable waits to be written.
+    frozen: bool,
+    /// Writers that wait for memory: the checkpoint then stops pausing.
+    waiting: usize,
+    failures_in_a_row: u64,
+    completed: u64,
+    last_ended: Option<Instant>,
+}
+
+/// The meeting place of writers and checkpoints.
+#[derive(Debug)]
+pub(crate) struct Pressure {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Bytes that the journal had taken when the last memtable was frozen.
+    journal_bytes_frozen: AtomicU64,
+    memtable_limit_bytes: usize,
+    journal_limit_bytes: u64,
+    background: Background,
+    stall_limit: Duration,
+}
+
+/// What the checkpoints have come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CheckpointCounts {
+    pub(crate) completed: u64,
+    pub(crate) failures_in_a_row: u64,
+}
+
+impl Pressure {
+    pub(crate) fn new(options: &EngineOptions) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            journal_bytes_frozen: AtomicU64::new(0),
+            memtable_limit_bytes: options.memtable_bytes,
+            journal_limit_bytes: options.journal_bytes,
+            background: options.background,
+            stall_limit: options.stall_limit,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Plain values, whole after every statement.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn counts(&self) -> CheckpointCounts {
+        let state = self.lock();
+        let (completed, failures_in_a_row) = (state.completed, state.failures_in_a_row);
+        CheckpointCounts {
+            completed,
+            failures_in_a_row,
+        }
+    }
+
+    /// Asks for a checkpoint if memtable or journal have grown enough since the last one.
+    pub(crate) fn request_if_due(&self, memtable_bytes: usize, journal_bytes: u64) {
+        let since_freeze = journal_bytes - self.journal_bytes_frozen.load(Ordering::Acquire);
+        let full = memtable_bytes >= self.memtable_limit_bytes;
+        let half = memtable_bytes >= self.memtable_limit_bytes / 2;
+        if !half && since_freeze < self.journal_limit_bytes {
+            return;
+        }
+        let mut state = self.lock();
+        let rested = state.last_ended.is_none_or(|ended| ended.elapsed() >= REST);
+        if (full || rested) && !state.requested && !state.frozen {
+            state.requested = true;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until there is memory for more rows, asking for it to be made. Gives up after the
+    /// stall limit, and as soon as `hopeless` says that no checkpoint will come.
+    pub(crate) fn wait_for_memory(
+        &self,
+        memtable_bytes: impl Fn() -> usize,
+        hopeless: impl Fn() -> bool,
+    ) -> Result<(), Error> {
+        let limit = self.memtable_limit_bytes;
+        if memtable_bytes() < limit {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let mut state = self.lock();
+        loop {
+            let bytes = memtable_bytes();
+            if bytes < limit || (bytes < 2 * limit && !state.frozen) || hopeless() {
+                return Ok(());
+            }
+            let waited = started.elapsed();
+            if self.background == Background::Manual || waited >= self.stall_limit {
+                return Err(Error::Stalled { waited });
+            }
+            state.requested = true;
+            state.waiting += 1;
+            self.changed.notify_all();
+            let left = self.stall_limit - waited;
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+    }
+
+    /// A memtable was taken away from the writers.
+    pub(crate) fn frozen(&self, journal_bytes: u64) {
+        self.journal_bytes_frozen
+            .store(journal_bytes, Ordering::Release);
+        self.lock().frozen = true;
+        self.changed.notify_all();
+    }
+
+    /// A checkpoint ended: well, and its memtable is gone, or not, and it is still there.
+    pub(crate) fn checkpoint_ended<T>(&self, result: &Result<T, Error>) {
+        let mut state = self.lock();
+        state.last_ended = Some(Instant::now());
+        if result.is_ok() {
+            state.frozen = false;
+            state.failures_in_a_row = 0;
+            state.completed += 1;
+        } else {
+            state.failures_in_a_row += 1;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits until a checkpoint is asked for, or for `retry_after` where one failed. False where the
+    /// store is being closed.
+    pub(crate) fn wait_for_request(&self, retry_after: Option<Duration>) -> bool {
+        let state = self.lock();
+        let mut state = match retry_after {
+            Some(pause) => {
+                let waited = self
+                    .changed
+                    .wait_timeout_while(state, pause, |state| !state.stop);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let wait = self.changed.wait_while(state, |s| !s.stop && !s.requested);
+                wait.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        state.requested = false;
+        !state.stop
+    }
+
+    /// Whether the store is being closed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.lock().stop
+    }
+
+    /// Ends the checkpoint thread's life.
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// The pace of one checkpoint.
+    pub(crate) fn pace(&self) -> Pace<'_> {
+        Pace {
+            pressure: self,
+            piece_began: Instant::now(),
+        }
+    }
+}
+
+/// Lets a checkpoint take at most about half of the time of one processor.
+#[derive(Debug)]
+pub(crate) struct Pace<'a> {
+    pressure: &'a Pressure,
+    piece_began: Instant,
+}
+
+impl Pace<'_> {
+    /// Pauses for as long as the last piece took, unless somebody waits for the checkpoint.
+    pub(crate) fn pause(&mut self) {
+        if self.pressure.background == Background::Threads {
+            let pause = self.piece_began.elapsed().min(LONGEST_PAUSE);
+            let state = self.pressure.lock();
+            let nobody_waits = |state: &mut State| state.waiting == 0 && !state.stop;
+            // Whether it was cut short or not, the checkpoint goes on.
+            drop(
+                self.pressure
+                    .changed
+                    .wait_timeout_while(state, pause, nobody_waits),
+            );
+        }
+        self.piece_began = Instant::now();
+    }
+}

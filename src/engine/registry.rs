@@ -1,0 +1,122 @@
+//! Who reads at which LSN: the snapshots that pruning has to spare and that limits may end.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::row::Lsn;
+
+/// What the registry knows of one snapshot.
+#[derive(Debug)]
+struct Entry {
+    lsn: Lsn,
+    /// What the base file had been written when its view was made; see [`Registry::end_above`].
+    base_written_bytes: u64,
+    lost: Arc<AtomicBool>,
+}
+
+/// All snapshots that are held.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    inner: Mutex<Inner>,
+}
+
+/// The registry, locked: reading the visible LSN and registering it is one step as far as anybody
+/// who prunes under the same lock can tell.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    next_id: u64,
+    entries: BTreeMap<u64, Entry>,
+    /// The LSNs of all entries, sorted.
+    lsns: Vec<Lsn>,
+}
+
+/// A place in the registry; it is given up when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    registry: Arc<Registry>,
+    id: u64,
+    lost: Arc<AtomicBool>,
+}
+
+impl Registry {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change of Inner is complete before anything that can panic.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the snapshots that have made the base file keep more than `limit_bytes` of pages: what
+    /// was written to it since their view was made, as the file had to grow by instead of reusing.
+    pub(crate) fn end_above(&self, base_written_bytes: u64, limit_bytes: u64) {
+        for entry in self.lock().entries.values() {
+            if base_written_bytes.saturating_sub(entry.base_written_bytes) > limit_bytes {
+                entry.lost.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    /// Ends all snapshots: their base is about to be closed.
+    pub(crate) fn end_all(&self) {
+        for entry in self.lock().entries.values() {
+            entry.lost.store(true, Ordering::Release);
+        }
+    }
+
+    /// How many snapshots are held, and the LSN of the oldest.
+    pub(crate) fn held(&self) -> (usize, Option<Lsn>) {
+        let inner = self.lock();
+        (inner.entries.len(), inner.lsns.first().copied())
+    }
+}
+
+impl Inner {
+    /// The LSNs that somebody reads at, sorted.
+    pub(crate) fn lsns(&self) -> &[Lsn] {
+        &self.lsns
+    }
+
+    /// Registers a snapshot at `lsn`.
+    pub(crate) fn register(
+        &mut self,
+        registry: &Arc<Registry>,
+        lsn: Lsn,
+        base_written_bytes: u64,
+    ) -> Registration {
+        let id = self.next_id;
+        self.next_id += 1;
+        let lost = Arc::new(AtomicBool::new(false));
+        self.entries.insert(
+            id,
+            Entry {
+                lsn,
+                base_written_bytes,
+                lost: lost.clone(),
+            },
+        );
+        let at = self.lsns.partition_point(|held| *held <= lsn);
+        self.lsns.insert(at, lsn);
+        Registration {
+            registry: registry.clone(),
+            id,
+            lost,
+        }
+    }
+}
+
+impl Registration {
+    /// Whether the snapshot was ended.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut inner = self.registry.lock();
+        if let Some(entry) = inner.entries.remove(&self.id)
+            && let Ok(at) = inner.lsns.binary_search(&entry.lsn)
+        {
+            inner.lsns.remove(at);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Writing: one transaction at a time stages rows, gets an LSN, and waits outside the lock.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::journal::{CommitHeader, Failure, Goal, Purpose, encode_commit};
+use super::memtable::{MemoryRow, Pins};
+use super::options::{MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
+use super::read::{KeyRange, Reader, Scan};
+use super::row::{Lsn, Row, RowWrite, Table};
+use super::view::{StagedRows, View};
+use super::{Engine, Error};
+
+/// How long a commit's call waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Durability {
+    /// Until the commit survives power loss.
+    #[default]
+    Synced,
+    /// Until the commit is with the operating system and survives the death of the process. It is
+    /// synced in the background; power loss may take the last of them.
+    Written,
+}
+
+/// What the one writer knows beside the staged rows.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    /// The latest time that any commit carries: stored times never run backwards.
+    pub(crate) last_micros: i64,
+    pub(crate) closed: bool,
+    /// Encoded bytes of the commit being staged, kept to be filled again.
+    pub(crate) buffer: Vec<u8>,
+}
+
+/// A transaction: reads the newest staged state and stages rows over it. Nothing happens until the
+/// closure that holds it returns `Ok`.
+pub(crate) struct Tx {
+    view: Arc<View>,
+    staged: BTreeMap<Table, StagedRows>,
+    note: String,
+    micros: i64,
+    next_lsn: Lsn,
+}
+
+impl Tx {
+    /// Stages a row.
+    pub(crate) fn put(&mut self, table: Table, key: &[u8], row: Vec<u8>) {
+        self.stage(table, key, Some(row.into()));
+    }
+
+    /// Stages the deletion of a row.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no table deletes rows yet, but a commit can")
+    )]
+    pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
+        self.stage(table, key, None);
+    }
+
+    fn stage(&mut self, table: Table, key: &[u8], row: MemoryRow) {
+        self.staged
+            .entry(table)
+            .or_default()
+            .insert(key.into(), row);
+    }
+
+    /// Says what the commit is, for the reader of the log. The last word counts.
+    pub(crate) fn note(&mut self, note: &str) {
+        note.clone_into(&mut self.note);
+    }
+
+    /// The LSN that this commit will have if it writes anything.
+    pub(crate) fn lsn(&self) -> Lsn {
+        self.next_lsn
+    }
+}
+
+impl Reader for Tx {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
+        if let Some(row) = self.staged.get(&table).and_then(|rows| rows.get(key)) {
+            return Ok(row.clone().map(Row::Memory));
+        }
+        Ok(self.view.get(table, key, Lsn::MAX)?)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
+        let rows = match self.staged.get(&table) {
+            Some(staged) => self.view.scan_over(staged, table, &range, Lsn::MAX),
+            None => self.view.scan(table, &range, Lsn::MAX),
+        };
+        Box::new(rows.map(|row| row.map_err(Error::from)))
+    }
+}
+
+/// A commit that has an LSN and is on its way to the disk.
+#[derive(Clone, Debug)]
+#[must_use = "the commit is durable only once the ticket was waited for"]
+pub(crate) struct Ticket {
+    engine: Arc<Engine>,
+    lsn: Lsn,
+    /// Whether the call has rows of its own in flight, or only waits for what it read.
+    wrote: bool,
+}
+
+impl Ticket {
+    /// The commit's LSN, or that of the newest commit it could have read where it wrote nothing.
+    pub(crate) fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// Waits until the commit is visible and as durable as was asked.
+    pub(crate) fn wait(self) -> Result<(), Error> {
+        match self.engine.journal.group.wait(Goal::Visible(self.lsn)) {
+            Ok(()) => Ok(()),
+            Err(Failure::InFlight(cause)) if self.wrote => Err(Error::Unknown { cause }),
+            Err(Failure::InFlight(cause)) => Err(Error::Poisoned { cause }),
+        }
+    }
+}
+
+thread_local! {
+    /// The engines that this thread is writing to, by address.
+    static WRITING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that this thread writes to an engine, so that a write inside the write is refused instead
+/// of waiting for itself.
+struct WritingHere(usize);
+
+impl WritingHere {
+    fn begin(engine: &Engine) -> Result<Self, Error> {
+        let address = std::ptr::from_ref(engine) as usize;
+        WRITING.with_borrow_mut(|writing| {
+            if writing.contains(&address) {
+                return Err(Error::Nested);
+            }
+            writing.push(address);
+            Ok(Self(address))
+        })
+    }
+}
+
+impl Drop for WritingHere {
+    fn drop(&mut self) {
+        WRITING.with_borrow_mut(|writing| writing.retain(|address| *address != self.0));
+    }
+}
+
+/// What the closure came to, and the ticket for what it read or wrote.
+pub(crate) struct Staged<T, E> {
+    pub(crate) outcome: Result<T, E>,
+    pub(crate) ticket: Ticket,
+}
+
+impl Engine {
+    /// Runs `body` as the only writer and stages what it wrote. An error here means that nothing
+    /// happened; the body's own refusal is in the answer, whose ticket is to be waited for in every
+    /// case: what the body read must be durable before anybody acts on it.
+    pub(crate) fn stage<T, E>(
+        self: &Arc<Self>,
+        durability: Durability,
+        purpose: Purpose,
+        body: impl FnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<Staged<T, E>, Error> {
+        let here = WritingHere::begin(self)?;
+        self.wait_for_memory(purpose)?;
+        let mut writer = self.lock_writer()?;
+        let mut tx = self.begin(&writer);
+        let outcome = body(&mut tx);
+        let commit = match &outcome {
+            Ok(_) if !tx.staged.is_empty() => {
+                self.commit(&mut writer, tx, durability, purpose).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let newest = self.journal.group.staged();
+        drop(writer);
+        drop(here);
+        self.request_checkpoint_if_due();
+        let ticket = |lsn, wrote| Ticket {
+            engine: self.clone(),
+            lsn,
+            wrote,
+        };
+        match commit {
+            Ok(Some(lsn)) => Ok(Staged {
+                outcome,
+                ticket: ticket(lsn, true),
+            }),
+            Ok(None) => Ok(Staged {
+                outcome,
+                ticket: ticket(newest, false),
+            }),
+            Err(error) => {
+                ticket(newest, false).wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses calls from inside a write of the same thread.
+    pub(crate) fn refuse_nested(&self) -> Result<(), Error> {
+        WritingHere::begin(self).map(drop)
+    }
+
+    pub(crate) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        // A closure that panics leaves nothing behind: what it staged went with it.
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cause) = self.journal.group.poison() {
+            return Err(Error::Poisoned { cause });
+        }
+        if writer.closed {
+            Err(Error::Closed)
+        } else {
+            Ok(writer)
+        }
+    }
+
+    fn begin(&self, writer: &Writer) -> Tx {
+        Tx {
+            view: self.view(),
+            staged: BTreeMap::new(),
+            note: String::new(),
+            micros: self.options.clock.now().as_micros().max(writer.last_micros),
+            next_lsn: self.journal.group.staged() + 1,
+        }
+    }
+
+    /// Gives the transaction its LSN and puts it into memtable and queue.
+    fn commit(
+        &self,
+        writer: &mut Writer,
+        tx: Tx,
+        durability: Durability,
+        purpose: Purpose,
+    ) -> Result<Lsn, Error> {
+        let Tx {
+            view,
+            staged,
+            note,
+            micros,
+            next_lsn: lsn,
+        } = tx;
+        let synced = durability == Durability::Synced;
+        let header = CommitHeader {
+            time_micros: micros,
+            synced,
+            finishing: purpose == Purpose::Finishing,
+            note: &note,
+        };
+        let rows = checked_rows(staged)?;
+        writer.buffer.clear();
+        encode_commit(&mut writer.buffer, &header, &rows);
+        let len = writer.buffer.len() as u64;
+        check("a commit", len, MAX_COMMIT_BYTES)?;
+        self.journal.admit(len, purpose)?;
+
+        // From here on the commit has an LSN and no caller's code runs: should anything of ours
+        // panic, nobody may go on as if it had not been there.
+        let publish = catch_unwind(AssertUnwindSafe(|| {
+            self.insert_rows(&view, lsn, rows);
+            self.journal.group.push(lsn, &writer.buffer, synced);
+        }));
+        writer.last_micros = micros;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        writer.buffer.shrink_to(64 * 1024);
+        if publish.is_err() {
+            self.journal
+                .group
+                .poison_after_panic("staging a commit failed");
+        }
+        Ok(lsn)
+    }
+
+    fn insert_rows(&self, view: &View, lsn: Lsn, rows: Vec<RowWrite>) {
+        let registry = self.registry.lock();
+        let pins = Pins {
+            visible: self.journal.group.visible(),
+            snapshots: registry.lsns(),
+        };
+        for RowWrite { table, key, row } in rows {
+            view.active.insert(lsn, table, &key, row, &pins);
+        }
+    }
+}
+
+fn checked_rows(staged: BTreeMap<Table, StagedRows>) -> Result<Vec<RowWrite>, Error> {
+    let mut rows = Vec::with_capacity(staged.values().map(StagedRows::len).sum());
+    for (table, staged) in staged {
+        for (key, row) in staged {
+            check("a key", key.len() as u64, MAX_KEY_BYTES)?;
+            check(
+                "a row",
+                row.as_ref().map_or(0, |row| row.len()) as u64,
+                MAX_ROW_BYTES,
+            )?;
+            rows.push(RowWrite { table, key, row });
+        }
+    }
+    Ok(rows)
+}
+
+fn check(what: &'static str, len: u64, limit: u64) -> Result<(), Error> {
+    if len > limit {
+        Err(Error::TooLarge { what, len, limit })
+    } else {
+        Ok(())
+    }
+}

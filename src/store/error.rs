@@ -1,0 +1,316 @@
+//! The one error type that a bot sees: a variant for everything it may want to branch on, and two
+//! questions that answer most of it, [`Error::is_refused`] and [`Error::is_outcome_unknown`].
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::engine::journal::{Error as JournalError, Poison};
+use crate::engine::{self, BaseError, Lsn};
+use crate::money::{self, TokenKey};
+use crate::tokens;
+
+use super::identity::Identity;
+
+/// Why a call did not do what was asked. Each variant says what became of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The disk has no room for the commit. It did not happen; the same call works again once there
+    /// is room, without reopening.
+    #[error("the disk is full; nothing was changed, and it works again once there is room")]
+    Full {
+        /// What could not be made ready.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key, a row or a commit is above its limit. It did not happen.
+    #[error("{what} of {len} bytes is above the limit of {limit} bytes; nothing was changed")]
+    TooLarge {
+        /// `a key`, `a row` or `a commit`.
+        what: &'static str,
+        /// Its length in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A write was begun inside another write on the same thread. It did not happen.
+    #[error("a write was begun inside another write on the same thread; use the outer transaction")]
+    Nested,
+    /// Memory is full of rows that are not written down yet, and stayed so. It did not happen; try
+    /// again, and look at the store's health.
+    #[error(
+        "waited {waited:?} for memory in vain: checkpoints do not keep up; nothing was changed"
+    )]
+    Stalled {
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// The commit was in flight when the store was poisoned: it may have happened or not. Reopen the
+    /// store and ask by key.
+    #[error(
+        "the store failed while this commit was in flight; reopen it and look what became of it"
+    )]
+    Unknown {
+        /// What happened to the store.
+        #[source]
+        cause: Arc<Poison>,
+    },
+    /// The store takes no writes since an earlier failure. This one was never tried. Reads go on;
+    /// reopen the store to write.
+    #[error("the store takes no writes since an earlier failure; reopen it")]
+    Poisoned {
+        /// What happened to the store.
+        #[source]
+        cause: Arc<Poison>,
+    },
+    /// The snapshot pinned more than its limit, or outlived its base. Take a new one.
+    #[error("this snapshot was ended; take a new one")]
+    SnapshotLost,
+    /// The store was closed. It did not happen.
+    #[error("the store is closed")]
+    Closed,
+    /// Somebody else has the store open, in another process or in this one.
+    #[error("the store at {path} is open elsewhere", path = path.display())]
+    Locked {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// There is no store here, and this call does not create one.
+    #[error("there is no store at {path}", path = path.display())]
+    Missing {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// The store was created with another mode or reference currency.
+    #[error("the store was created as {found}, not as {stated}")]
+    OtherIdentity {
+        /// What the store is.
+        found: Box<Identity>,
+        /// What it was to be opened as.
+        stated: Box<Identity>,
+    },
+    /// Acknowledged data is damaged or missing. Nothing was changed; the message says where.
+    #[error("{file} is damaged{at}", at = place(*offset, *lsn))]
+    Corrupt {
+        /// The file, inside the store's directory.
+        file: String,
+        /// Where in the file, in bytes, where that is known.
+        offset: Option<u64>,
+        /// The first commit that is needed and cannot be read, where that is known.
+        lsn: Option<Lsn>,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was written by a release that this one does not know.
+    #[error("{file} has format version {found}; this release reads version {supported}")]
+    Version {
+        /// The file, inside the store's directory.
+        file: String,
+        /// The version that the file states.
+        found: u32,
+        /// The version that this release reads.
+        supported: u32,
+    },
+    /// The operating system refused. Nothing was changed by this call.
+    #[error("could not {action} {file}{at}", at = place(*offset, None))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file, inside the store's directory.
+        file: String,
+        /// Where in the file, in bytes, where that matters.
+        offset: Option<u64>,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A time lies further ahead of the store's clock than is believed. The update was refused whole.
+    #[error("{key}: observed at {} us, which is later than {} us, the latest time believed now",
+        observed_at.as_micros(), latest.as_micros())]
+    FromTheFuture {
+        /// The token.
+        key: TokenKey,
+        /// The time refused.
+        observed_at: Timestamp,
+        /// The latest time that would have been accepted.
+        latest: Timestamp,
+    },
+    /// The token's decimals are known and differ. The update was refused whole.
+    #[error("{key} has {known} decimals, and the update says {given}")]
+    DecimalsConflict {
+        /// The token.
+        key: TokenKey,
+        /// The decimals known, which stay.
+        known: u8,
+        /// The decimals refused.
+        given: u8,
+    },
+    /// The update says something that no token can be. It was refused whole.
+    #[error(transparent)]
+    Token(tokens::Error),
+    /// A number, an asset or a key is not one.
+    #[error(transparent)]
+    Money(#[from] money::Error),
+}
+
+fn place(offset: Option<u64>, lsn: Option<Lsn>) -> String {
+    let offset = offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
+    let lsn = lsn.map_or(String::new(), |lsn| {
+        format!(", where commit {lsn} is needed")
+    });
+    offset + &lsn
+}
+
+impl Error {
+    /// Whether the store declined: its state is untouched, and the caller has to do something else
+    /// or the same again later.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Full { .. }
+            | Self::TooLarge { .. }
+            | Self::Nested
+            | Self::Stalled { .. }
+            | Self::FromTheFuture { .. }
+            | Self::DecimalsConflict { .. }
+            | Self::OtherIdentity { .. }
+            | Self::Money(_) => true,
+            Self::Token(error) => error.is_refused(),
+            _ => false,
+        }
+    }
+
+    /// Whether nobody knows if it happened: reopen the store and ask by key.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
+    /// Whether acknowledged data is damaged or missing.
+    pub fn is_corrupt(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Token(error) => !error.is_refused(),
+            _ => false,
+        }
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        use engine::Error as Engine;
+        match error {
+            Engine::Full { source } => Self::Full { source },
+            Engine::TooLarge { what, len, limit } => Self::TooLarge { what, len, limit },
+            Engine::Nested => Self::Nested,
+            Engine::Stalled { waited } => Self::Stalled { waited },
+            Engine::Unknown { cause } => Self::Unknown { cause },
+            Engine::Poisoned { cause } => Self::Poisoned { cause },
+            Engine::SnapshotLost => Self::SnapshotLost,
+            Engine::Closed => Self::Closed,
+            Engine::Locked { store } => Self::Locked { path: store.into() },
+            Engine::Missing { store } => Self::Missing { path: store.into() },
+            Engine::Io {
+                action,
+                file,
+                source,
+            } => Self::Io {
+                action,
+                file: file.to_owned(),
+                offset: None,
+                source,
+            },
+            Engine::Journal(error) => error.into(),
+            Engine::Base(error) => error.into(),
+            // Opening compares identities before anything else can see this.
+            Engine::Identity { .. } => corrupt("base.redb", error),
+        }
+    }
+}
+
+fn corrupt(file: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Corrupt {
+        file: file.to_owned(),
+        offset: None,
+        lsn: None,
+        source: Box::new(error),
+    }
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Io {
+                action,
+                file,
+                offset,
+                source,
+            } => Self::Io {
+                action,
+                file,
+                offset: Some(offset),
+                source,
+            },
+            JournalError::Version {
+                file,
+                found,
+                supported,
+            } => Self::Version {
+                file,
+                found,
+                supported,
+            },
+            JournalError::Corrupt {
+                file,
+                offset,
+                lsn,
+                problem,
+            } => Self::Corrupt {
+                file,
+                offset: Some(offset),
+                lsn: Some(lsn),
+                source: Box::new(problem),
+            },
+        }
+    }
+}
+
+impl From<BaseError> for Error {
+    fn from(error: BaseError) -> Self {
+        match error {
+            BaseError::Io { source } => Self::Io {
+                action: "use",
+                file: "base.redb".to_owned(),
+                offset: None,
+                source,
+            },
+            BaseError::Closed => Self::SnapshotLost,
+            BaseError::Version { found, known } => Self::Version {
+                file: "base.redb".to_owned(),
+                found,
+                supported: known,
+            },
+            BaseError::Corrupt { damage } => corrupt("base.redb", damage),
+        }
+    }
+}
+
+impl From<tokens::Error> for Error {
+    fn from(error: tokens::Error) -> Self {
+        match error {
+            tokens::Error::Engine(error) => error.into(),
+            tokens::Error::FromTheFuture {
+                key,
+                observed_at,
+                latest,
+            } => Self::FromTheFuture {
+                key,
+                observed_at,
+                latest,
+            },
+            tokens::Error::DecimalsConflict { key, known, given } => {
+                Self::DecimalsConflict { key, known, given }
+            }
+            error => Self::Token(error),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The thin front that a bot sees: [`Store`], its [`Options`], and the one [`Error`].
+//!
+//! Everything here passes on: rules are in the domain, durability is in the engine.
+
+mod error;
+mod identity;
+mod opening;
+mod options;
+mod snapshot;
+mod stats;
+mod tx;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::disk::{Disk, MemoryDisk};
+use crate::engine::journal::Purpose;
+use crate::engine::{self, Durability, Lsn, Running, Staged};
+use crate::money::Asset;
+use crate::tokens::{Merged, Token, TokenKey, Update};
+
+pub use error::Error;
+pub use identity::{Identity, Mode};
+pub use opening::{Cut, Opening};
+pub use options::{KeepLog, Options};
+pub use snapshot::{ReadOnly, Snapshot};
+pub use stats::Stats;
+pub use tx::Tx;
+
+/// An open store. Share it between threads by reference or in an [`Arc`].
+///
+/// Dropping it closes it as well as it can; [`Store::close`] tells what went wrong.
+#[derive(Debug)]
+pub struct Store {
+    running: Running,
+    identity: Identity,
+    durability: Durability,
+    future_tolerance_micros: i64,
+    clock: Arc<dyn Clock>,
+}
+
+/// A commit on its way to the disk.
+///
+/// Dropping the ticket takes nothing back: the commit becomes durable with the next one that somebody
+/// waits for, or in the background.
+#[derive(Clone, Debug)]
+#[must_use = "the commit is durable only once the ticket was waited for"]
+pub struct Ticket {
+    inner: engine::Ticket,
+}
+
+impl Ticket {
+    /// Waits until the commit is visible to everybody and as durable as was asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] where the store failed while the commit was in flight, [`Error::Poisoned`]
+    /// where the call wrote nothing but what it read will never be durable.
+    pub fn wait(self) -> Result<(), Error> {
+        Ok(self.inner.wait()?)
+    }
+
+    /// The commit's LSN, or that of the newest commit it could read where it changed nothing.
+    pub fn lsn(&self) -> Lsn {
+        self.inner.lsn()
+    }
+}
+
+impl Store {
+    fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, Error> {
+        let engine = engine::open(disk, options.engine(), options.creates());
+        let engine = engine.map_err(|error| identity_error(error, options))?;
+        Ok(Self {
+            running: Running::start(engine)?,
+            identity: options.identity.clone(),
+            durability: options.durability,
+            future_tolerance_micros: options.future_tolerance_micros,
+            clock: options.clock.clone(),
+        })
+    }
+
+    /// A store in memory, for tests and trials: all of the engine, gone with the process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where a thread cannot be started.
+    pub fn memory(mode: Mode, reference: Asset) -> Result<Self, Error> {
+        Options::new(mode, reference).open_on(Arc::new(MemoryDisk::new()))
+    }
+
+    /// What the store was created as.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// How the store was found when it was opened.
+    pub fn opening(&self) -> Opening {
+        self.running.engine().opening().into()
+    }
+
+    /// Runs `body` as the only writer and commits what it changed, all of it or nothing. Returns once
+    /// the commit is visible to everybody and as durable as [`Options::durability`] says.
+    ///
+    /// Where the body refuses with an error, nothing happened, and that error is returned; also then
+    /// everything that the body could read is durable first.
+    ///
+    /// # Errors
+    ///
+    /// The body's own. Of the store: [`Error::Full`], [`Error::TooLarge`], [`Error::Nested`],
+    /// [`Error::Stalled`], [`Error::Poisoned`], [`Error::Closed`] (it did not happen), and
+    /// [`Error::Unknown`] (reopen and look).
+    pub fn write<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_with(self.durability, body)
+    }
+
+    /// As [`Store::write`], with a durability of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::write`].
+    pub fn write_with<T, E: From<Error>>(
+        &self,
+        durability: Durability,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commit(durability, Purpose::Ordinary, body)
+    }
+
+    /// As [`Store::write`], for a write that finishes something under way: on a full disk it may use
+    /// the room set aside for that, and it does not wait for memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::write`]; [`Error::Full`] only once the room set aside is used up.
+    pub fn write_finishing<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commit(self.durability, Purpose::Finishing, body)
+    }
+
+    fn commit<T, E: From<Error>>(
+        &self,
+        durability: Durability,
+        purpose: Purpose,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let Staged { outcome, ticket } = self.stage(durability, purpose, body).map_err(E::from)?;
+        ticket.wait().map_err(Error::from)?;
+        outcome
+    }
+
+    /// As [`Store::write`], but returns as soon as the commit has its place in the order. Nobody else
+    /// sees it before it is durable; wait for the ticket before acting on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::write`], but for [`Error::Unknown`], which the ticket answers. Where the body
+    /// refuses, its error is returned once everything it could read is durable.
+    pub fn write_ticket<T, E: From<Error>>(
+        &self,
+        durability: Durability,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<(T, Ticket), E> {
+        let staged = self
+            .stage(durability, Purpose::Ordinary, body)
+            .map_err(E::from)?;
+        match staged.outcome {
+            Ok(value) => Ok((
+                value,
+                Ticket {
+                    inner: staged.ticket,
+                },
+            )),
+            Err(refusal) => {
+                staged.ticket.wait().map_err(Error::from)?;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn stage<T, E>(
+        &self,
+        durability: Durability,
+        purpose: Purpose,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<Staged<T, E>, Error> {
+        let now = self.clock.now();
+        let future_tolerance_micros = self.future_tolerance_micros;
+        let staged = self.running.engine().stage(durability, purpose, |tx| {
+            body(&mut Tx {
+                tx,
+                now,
+                future_tolerance_micros,
+            })
+        });
+        Ok(staged?)
+    }
+
+    /// The tokens, each call a commit or a snapshot of its own.
+    pub fn tokens(&self) -> StoreTokens<'_> {
+        StoreTokens { store: self }
+    }
+
+    /// The newest state that is as durable as its writers asked.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.running.engine().snapshot())
+    }
+
+    /// Makes everything committed so far survive power loss.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] where the store failed, now or before.
+    pub fn sync(&self) -> Result<(), Error> {
+        Ok(self.running.engine().sync()?)
+    }
+
+    /// Moves everything committed so far out of memory into the base. Answers the last commit that
+    /// the base then has. The store does this by itself; see [`Options::background`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] and [`Error::Io`]: nothing is lost, the store goes on and will try again.
+    /// [`Error::Poisoned`] where the store failed, [`Error::Nested`] inside a write.
+    pub fn checkpoint(&self) -> Result<Lsn, Error> {
+        Ok(self.running.engine().checkpoint()?)
+    }
+
+    /// Figures since the opening.
+    pub fn stats(&self) -> Stats {
+        self.running.engine().stats().into()
+    }
+
+    /// Closes the store: makes everything durable, moves it into the base and seals the journal, so
+    /// that the next opening has nothing to recover. Snapshots that are still held answer
+    /// [`Error::SnapshotLost`]; until the last of them is gone nobody can open the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] where the store had failed, [`Error::Full`] or [`Error::Io`] where closing
+    /// did. Nothing that was acknowledged is lost by any of them: the next opening recovers it.
+    pub fn close(self) -> Result<(), Error> {
+        Ok(self.running.close()?)
+    }
+}
+
+fn identity_error(error: engine::Error, options: &Options) -> Error {
+    if let engine::Error::Identity { found } = &error
+        && let Some(found) = Identity::decode(found)
+    {
+        let stated = Box::new(options.identity.clone());
+        return Error::OtherIdentity {
+            found: Box::new(found),
+            stated,
+        };
+    }
+    error.into()
+}
+
+/// The tokens of an open store, each call a commit or a snapshot of its own. For several calls on one
+/// state use [`Store::write`] or [`Store::snapshot`].
+#[derive(Clone, Copy, Debug)]
+pub struct StoreTokens<'a> {
+    store: &'a Store,
+}
+
+impl StoreTokens<'_> {
+    /// Takes in what `update` says, as one commit of the store's durability, and answers the token as
+    /// it is then and what changed. An update that changes nothing commits nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FromTheFuture`], [`Error::DecimalsConflict`] and [`Error::Token`] refuse the update
+    /// whole; otherwise as [`Store::write`].
+    pub fn upsert(&self, update: &Update) -> Result<Merged, Error> {
+        self.store.write(|tx| Ok(tx.tokens().upsert(update)?))
+    }
+
+    /// The token under `key`, if it is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Token`] where it cannot be read, [`Error::SnapshotLost`] where
+    /// the base was reopened under the read.
+    pub fn get(&self, key: &TokenKey) -> Result<Option<Token>, Error> {
+        Ok(self.store.snapshot().tokens().get(key)?)
+    }
+}

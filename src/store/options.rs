@@ -1,0 +1,208 @@
+//! What a store is opened with. All defaults and limits stand in one table, on [`Options`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, RealDisk};
+use crate::engine::journal::RoomOptions;
+use crate::engine::{Background, Durability, EngineOptions, MAX_SEGMENT_BYTES};
+use crate::money::Asset;
+use crate::tokens::DEFAULT_FUTURE_TOLERANCE_MICROS;
+
+use super::identity::{Identity, Mode};
+use super::{Error, Store};
+
+const MIB: u64 = 1024 * 1024;
+const LEAST_MEMORY_BYTES: u64 = 256 * 1024;
+
+/// How much of the journal's past is kept for inspection after nothing needs it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepLog {
+    /// At most this many bytes of retired segments.
+    pub bytes: u64,
+    /// None of them longer than this.
+    pub age: Duration,
+}
+
+/// How to open a store.
+///
+#[doc = include_str!("../../docs/limits.md")]
+///
+/// ```
+/// use highwater::{Asset, Durability, Mode, Options};
+///
+/// let dir = tempfile::tempdir()?;
+/// let usd = Asset::new("fiat", "USD", 6)?;
+/// let store = Options::new(Mode::Paper, usd)
+///     .memory_bytes(16 * 1024 * 1024)
+///     .durability(Durability::Written)
+///     .open(dir.path().join("bot"))?;
+/// store.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(super) identity: Identity,
+    pub(super) durability: Durability,
+    pub(super) future_tolerance_micros: i64,
+    pub(super) clock: Arc<dyn Clock>,
+    memory_bytes: u64,
+    snapshot_limit_bytes: Option<u64>,
+    sync_interval: Duration,
+    stall_limit: Duration,
+    segment_bytes: (u64, u64),
+    keep_log: KeepLog,
+    background: Background,
+    seed: Option<u64>,
+    create: bool,
+}
+
+impl Options {
+    /// Defaults for a store of this mode, with token prices in this currency. A store that exists
+    /// is opened only as what it was created as.
+    pub fn new(mode: Mode, reference: Asset) -> Self {
+        Self {
+            identity: Identity { mode, reference },
+            durability: Durability::Synced,
+            future_tolerance_micros: DEFAULT_FUTURE_TOLERANCE_MICROS,
+            clock: Arc::new(SystemClock),
+            memory_bytes: 32 * MIB,
+            snapshot_limit_bytes: None,
+            sync_interval: Duration::from_millis(100),
+            stall_limit: Duration::from_secs(10),
+            segment_bytes: (128 * 1024, MAX_SEGMENT_BYTES),
+            keep_log: KeepLog {
+                bytes: 256 * MIB,
+                age: Duration::from_secs(7 * 24 * 3600),
+            },
+            background: Background::Threads,
+            seed: None,
+            create: true,
+        }
+    }
+
+    /// How long writes wait unless they say otherwise. Default: [`Durability::Synced`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The memory that the store may use, in bytes, for everything: half for rows that are not
+    /// checkpointed yet, the rest for the base's cache and buffers. Default 32 MiB, least 256 KiB.
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes.max(LEAST_MEMORY_BYTES);
+        self
+    }
+
+    /// A snapshot that makes the base grow by more than this is ended. Default: half of the memory.
+    pub fn snapshot_limit_bytes(mut self, bytes: u64) -> Self {
+        self.snapshot_limit_bytes = Some(bytes);
+        self
+    }
+
+    /// A commit that nobody waits for is synced within this time. Default 100 ms.
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.sync_interval = interval;
+        self
+    }
+
+    /// How long a write waits for memory before it answers [`Error::Stalled`]. Default 10 s.
+    pub fn stall_limit(mut self, limit: Duration) -> Self {
+        self.stall_limit = limit;
+        self
+    }
+
+    /// The length of the first segment of the journal, and of the largest; each is twice as long as
+    /// the one before. Both are held between 64 KiB and 8 MiB. Default 128 KiB and 8 MiB.
+    pub fn segment_bytes(mut self, first: u64, largest: u64) -> Self {
+        let first = first.clamp(64 * 1024, MAX_SEGMENT_BYTES);
+        self.segment_bytes = (first, largest.clamp(first, MAX_SEGMENT_BYTES));
+        self
+    }
+
+    /// How much of the journal's past is kept for inspection. Default 256 MiB, at most 7 days.
+    pub fn keep_log(mut self, keep: KeepLog) -> Self {
+        self.keep_log = keep;
+        self
+    }
+
+    /// How far ahead of the clock an observation may lie. Default 5 minutes.
+    pub fn future_tolerance(mut self, tolerance: Duration) -> Self {
+        self.future_tolerance_micros = i64::try_from(tolerance.as_micros()).unwrap_or(i64::MAX);
+        self
+    }
+
+    /// Where the time of day comes from. Default: the operating system.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Who checkpoints and syncs what nobody waits for. Default: two threads of the store's own.
+    pub fn background(mut self, background: Background) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Makes identifiers and salts repeatable, for tests. Default: drawn from the system.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Whether a store is created where there is none. Default: yes.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Opens the store in the directory `path`.
+    ///
+    /// An unclean store is recovered first; nothing is read or acknowledged before that is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Missing`], [`Error::OtherIdentity`], [`Error::Corrupt`],
+    /// [`Error::Version`], [`Error::Full`], [`Error::Io`]: in each case the files are as they were.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store, Error> {
+        self.open_on(Arc::new(RealDisk::new(path.as_ref())))
+    }
+
+    /// Opens the store on any [`Disk`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_on(&self, disk: Arc<dyn Disk>) -> Result<Store, Error> {
+        Store::open(disk, self)
+    }
+
+    pub(super) fn creates(&self) -> bool {
+        self.create
+    }
+
+    pub(super) fn engine(&self) -> EngineOptions {
+        let memtable_bytes = self.memory_bytes / 4;
+        let (segment_min_bytes, segment_max_bytes) = self.segment_bytes;
+        EngineOptions {
+            identity: self.identity.encode(),
+            memtable_bytes: usize::try_from(memtable_bytes).unwrap_or(usize::MAX),
+            cache_bytes: usize::try_from(self.memory_bytes / 4).unwrap_or(usize::MAX),
+            journal_bytes: 2 * memtable_bytes,
+            snapshot_limit_bytes: self.snapshot_limit_bytes.unwrap_or(2 * memtable_bytes),
+            sync_interval: self.sync_interval,
+            stall_limit: self.stall_limit,
+            room: RoomOptions {
+                segment_min_bytes,
+                segment_max_bytes,
+                keep_bytes: self.keep_log.bytes,
+                keep_micros: i64::try_from(self.keep_log.age.as_micros()).unwrap_or(i64::MAX),
+            },
+            background: self.background,
+            clock: self.clock.clone(),
+            seed: self.seed,
+        }
+    }
+}

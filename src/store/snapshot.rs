@@ -1,0 +1,82 @@
+//! Reads of one consistent state: of an open store, or of one that nobody has open.
+
+use std::path::Path;
+
+use crate::disk::{Disk, RealDisk};
+use crate::engine::{self, Lsn, Offline};
+use crate::tokens::Tokens;
+
+use super::Error;
+use super::identity::Identity;
+
+/// The state as of one commit, across all tables. It blocks no writer and no writer blocks it.
+///
+/// It keeps what it shows from being given back, so drop it when done. One that pins more than the
+/// store's `snapshot_limit_bytes` is ended: its next read answers [`Error::SnapshotLost`].
+#[derive(Clone)]
+pub struct Snapshot {
+    inner: engine::Snapshot,
+}
+
+impl Snapshot {
+    pub(super) fn new(inner: engine::Snapshot) -> Self {
+        Self { inner }
+    }
+
+    /// The last commit that this snapshot shows; 0 in a store without any.
+    pub fn lsn(&self) -> Lsn {
+        self.inner.lsn()
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(&self.inner)
+    }
+}
+
+/// A store read without opening it: not a byte is written, whatever state its files are in.
+///
+/// What it shows is what the next opening would find: a torn tail is left out, damage to acknowledged
+/// data is an error. While it is held, nobody can open the store for writing.
+pub struct ReadOnly {
+    offline: Offline,
+}
+
+impl ReadOnly {
+    /// Reads the store in the directory `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], [`Error::Locked`] where a bot has it open, [`Error::Corrupt`],
+    /// [`Error::Version`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_on(&RealDisk::new(path.as_ref()))
+    }
+
+    /// Reads the store on any [`Disk`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadOnly::open`].
+    pub fn open_on(disk: &dyn Disk) -> Result<Self, Error> {
+        Ok(Self {
+            offline: Offline::open(disk)?,
+        })
+    }
+
+    /// The last commit there is; 0 in a store without any.
+    pub fn lsn(&self) -> Lsn {
+        self.offline.lsn()
+    }
+
+    /// What the store was created as, or `None` where a later release wrote it so that this one
+    /// cannot tell.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::decode(&self.offline.meta.identity)
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(&self.offline)
+    }
+}

@@ -1,0 +1,39 @@
+//! What a write's closure works on.
+
+use crate::clock::Timestamp;
+use crate::engine::{self, Lsn};
+use crate::tokens::TokensMut;
+
+/// A transaction: reads the newest staged state, stages changes over it, and is the only one that
+/// does. Nothing happens before the closure that was given it returns `Ok`; where the closure
+/// refuses or panics, nothing happens at all.
+///
+/// A closure must not wait for the outside world: every other writer waits for it.
+pub struct Tx<'a> {
+    pub(super) tx: &'a mut engine::Tx,
+    pub(super) now: Timestamp,
+    pub(super) future_tolerance_micros: i64,
+}
+
+impl Tx<'_> {
+    /// The tokens, to read and to update.
+    pub fn tokens(&mut self) -> TokensMut<'_> {
+        TokensMut::new(self.tx, self.now, self.future_tolerance_micros)
+    }
+
+    /// The clock's time when the transaction began.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The LSN that this commit will have if it changes anything.
+    pub fn lsn(&self) -> Lsn {
+        self.tx.lsn()
+    }
+
+    /// Says what this commit is, in a few words for the reader of the log; cut at 255 bytes. The
+    /// last word counts.
+    pub fn note(&mut self, note: &str) {
+        self.tx.note(note);
+    }
+}

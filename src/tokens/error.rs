@@ -1,0 +1,100 @@
+//! Why a token could not be read or an update was refused.
+
+use crate::clock::Timestamp;
+use crate::money::{Asset, TokenKey};
+use crate::{codec, engine};
+
+/// Why an update was refused, or why a token cannot be read.
+///
+/// A refused update changed nothing, none of its fields.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A time in the update lies further ahead of the store's clock than is tolerated. One wrong
+    /// clock would otherwise own the token's latest price for as long as it is ahead.
+    #[error(
+        "{key} is said to be observed at {} us, later than the latest time accepted now, {} us",
+        observed_at.as_micros(), latest.as_micros()
+    )]
+    FromTheFuture {
+        /// The token.
+        key: TokenKey,
+        /// The time refused.
+        observed_at: Timestamp,
+        /// The latest time that would have been accepted.
+        latest: Timestamp,
+    },
+
+    /// The token's decimals are known, and they are others.
+    #[error("{key} has {known} decimals, the update says {given}")]
+    DecimalsConflict {
+        /// The token.
+        key: TokenKey,
+        /// The decimals stored, which stay.
+        known: u8,
+        /// The decimals refused.
+        given: u8,
+    },
+
+    /// More decimals than any amount can have here.
+    #[error(
+        "{key} cannot have {decimals} decimals: at most {} are possible",
+        Asset::MAX_SCALE
+    )]
+    DecimalsOutOfRange {
+        /// The token.
+        key: TokenKey,
+        /// The decimals refused.
+        decimals: u8,
+    },
+
+    /// A text longer than its field may be.
+    #[error("the {field} given for {key} has {bytes} bytes, of which {limit} are possible")]
+    TooLong {
+        /// The token.
+        key: TokenKey,
+        /// The field: "symbol", "name", "source" or "reason".
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The greatest length of that field.
+        limit: usize,
+    },
+
+    /// The stored row cannot be read.
+    #[error("the stored row of {key} cannot be read")]
+    CorruptRow {
+        /// The token.
+        key: TokenKey,
+        /// What is wrong with its bytes.
+        source: codec::Error,
+    },
+
+    /// A stored key is none that was ever written.
+    #[error(
+        "the tokens hold a row under {:?}, which is no token's key",
+        String::from_utf8_lossy(key)
+    )]
+    CorruptKey {
+        /// The key's bytes.
+        key: Box<[u8]>,
+    },
+
+    /// The engine could not read.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+impl Error {
+    /// Whether an update was refused for what it says: nothing was changed, and the same update
+    /// will be refused again. Of [`Error::FromTheFuture`] that holds until the time has come.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::FromTheFuture { .. }
+            | Self::DecimalsConflict { .. }
+            | Self::DecimalsOutOfRange { .. }
+            | Self::TooLong { .. } => true,
+            Self::CorruptRow { .. } | Self::CorruptKey { .. } | Self::Engine(_) => false,
+        }
+    }
+}

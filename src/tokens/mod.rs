@@ -1,0 +1,27 @@
+//! Tokens and their marks: the first, the latest, the highest and the lowest price ever seen.
+//!
+//! - What is stored of a token is the join of all updates accepted for it (`merge`): commutative,
+//!   associative and idempotent, so updates may come in any order, twice, and from any number of
+//!   writers, and the row ends up the same to the byte.
+//! - Nothing an update leaves out is ever cleared, and no update lowers the high-water mark.
+//! - An update that says nothing new writes nothing.
+//!
+//! This module knows no files, no journal and no commits: it reads and stages rows.
+
+mod error;
+mod merge;
+mod row;
+mod token;
+mod update;
+mod view;
+
+pub use error::Error;
+pub use token::{Changes, Merged, Observed, Tick, Token};
+pub use update::{SYNTHETIC_SOURCE, Update};
+pub use view::{DEFAULT_FUTURE_TOLERANCE_MICROS, Iter, Tokens, TokensMut};
+
+use crate::engine::Table;
+pub use crate::money::TokenKey;
+
+/// The engine's table of token rows, by [`TokenKey`].
+pub(crate) const TOKENS: Table = Table(1);

@@ -1,0 +1,160 @@
+//! The table of tokens: typed reads over any consistent state, and the one typed write.
+
+use super::merge::{DecimalsDiffer, State};
+use super::row;
+use super::{Error, Merged, TOKENS, Token, Update};
+use crate::clock::Timestamp;
+use crate::engine::{KeyRange, Reader, Row, Scan, Tx};
+use crate::money::TokenKey;
+
+/// How far ahead of the store's clock a time may be that an update names, if nothing else was
+/// chosen: five minutes.
+pub const DEFAULT_FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+/// The tokens of one consistent state.
+#[derive(Clone, Copy)]
+pub struct Tokens<'a> {
+    reader: &'a dyn Reader,
+}
+
+impl<'a> Tokens<'a> {
+    pub(crate) fn new(reader: &'a dyn Reader) -> Self {
+        Self { reader }
+    }
+
+    /// The token under `key`, if it is known.
+    ///
+    /// # Errors
+    /// [`Error::CorruptRow`], [`Error::Engine`].
+    pub fn get(&self, key: &TokenKey) -> Result<Option<Token>, Error> {
+        match self.reader.get(TOKENS, key.as_bytes())? {
+            Some(row) => Ok(Some(decode(key, &row)?.token(key.clone()))),
+            None => Ok(None),
+        }
+    }
+
+    /// Every token, by chain and then by address.
+    pub fn iter(&self) -> Iter<'a> {
+        Iter(Box::new(self.scan(KeyRange::all())))
+    }
+
+    /// Every token on `chain`, by address.
+    pub fn chain(&self, chain: &str) -> Iter<'a> {
+        self.prefix(chain, "")
+    }
+
+    /// Every token on `chain` whose address begins with `prefix`, by address. EVM addresses compare
+    /// without case here too: `0xAB` finds `0xab...`.
+    pub fn prefix(&self, chain: &str, prefix: &str) -> Iter<'a> {
+        let spelled = |prefix: &str| KeyRange::prefix(&TokenKey::stored_prefix(chain, prefix));
+        let exact = self.scan(spelled(prefix));
+        let Some(folded) = TokenKey::evm_prefix(prefix) else {
+            return Iter(Box::new(exact));
+        };
+        // EVM addresses are stored in lower case, which orders behind upper case, so the two ranges
+        // are apart and in order. What else begins so in lower case was not asked for.
+        let evm = self.scan(spelled(&folded)).filter(|token| match token {
+            Ok(token) => token.key.is_evm(),
+            Err(_) => true,
+        });
+        Iter(Box::new(exact.chain(evm)))
+    }
+
+    fn scan(
+        &self,
+        range: KeyRange,
+    ) -> impl DoubleEndedIterator<Item = Result<Token, Error>> + use<'a> {
+        let rows: Scan<'a> = self.reader.scan(TOKENS, range);
+        rows.map(|row| {
+            let (key, row) = row?;
+            let key = TokenKey::from_bytes(&key).ok_or(Error::CorruptKey { key })?;
+            let state = decode(&key, &row)?;
+            Ok(state.token(key.clone()))
+        })
+    }
+}
+
+/// Tokens in the order of their keys, from either end.
+///
+/// A token that cannot be read is an error in its place; the ones behind it still follow.
+pub struct Iter<'a>(Box<dyn DoubleEndedIterator<Item = Result<Token, Error>> + 'a>);
+
+impl Iterator for Iter<'_> {
+    type Item = Result<Token, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back()
+    }
+}
+
+/// The tokens of a commit in the making.
+pub struct TokensMut<'a> {
+    tx: &'a mut Tx,
+    /// The latest time an update may name.
+    latest: Timestamp,
+}
+
+impl<'a> TokensMut<'a> {
+    /// The tokens that `tx` reads and writes, when it is `now` and times up to
+    /// `future_tolerance_micros` later are believed.
+    pub(crate) fn new(tx: &'a mut Tx, now: Timestamp, future_tolerance_micros: i64) -> Self {
+        Self {
+            tx,
+            latest: now.saturating_add_micros(future_tolerance_micros),
+        }
+    }
+
+    /// The token under `key` as it would be after this commit, if it is known.
+    ///
+    /// # Errors
+    /// [`Error::CorruptRow`], [`Error::Engine`].
+    pub fn get(&self, key: &TokenKey) -> Result<Option<Token>, Error> {
+        Tokens::new(self.tx).get(key)
+    }
+
+    /// Takes in what `update` says, and answers the token as it is then and what changed.
+    ///
+    /// An update that changes nothing stages nothing. The order in which updates arrive makes no
+    /// difference to what is known after all of them, but for which one of two that disagree on the
+    /// decimals is refused: the later.
+    ///
+    /// # Errors
+    /// The update is refused whole, nothing of it is staged, with [`Error::FromTheFuture`],
+    /// [`Error::DecimalsConflict`], [`Error::DecimalsOutOfRange`] or [`Error::TooLong`]. Nothing is
+    /// staged either with [`Error::CorruptRow`] and [`Error::Engine`].
+    pub fn upsert(&mut self, update: &Update) -> Result<Merged, Error> {
+        update.check(self.latest)?;
+        let key = update.key();
+        let stored = self.tx.get(TOKENS, key.as_bytes())?;
+        let before = stored.as_ref().map(|row| decode(key, row)).transpose()?;
+        let after = before.unwrap_or_default().join(State::of(update)).map_err(
+            |DecimalsDiffer { known, given }| Error::DecimalsConflict {
+                key: key.clone(),
+                known,
+                given,
+            },
+        )?;
+        let changes = after.changes_since(before.as_ref());
+        if !changes.is_empty() {
+            self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
+            self.tx.note("token.upsert");
+        }
+        Ok(Merged {
+            token: after.token(key.clone()),
+            changes,
+        })
+    }
+}
+
+fn decode<'r>(key: &TokenKey, row: &'r Row) -> Result<State<'r>, Error> {
+    row::decode(row).map_err(|source| Error::CorruptRow {
+        key: key.clone(),
+        source,
+    })
+}
