@@ -151,9 +151,10 @@ mod tests {
         let mut expected = vec![1, 0, 0, 0];
         expected.extend([7; 16]);
         expected.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        expected.extend(1_700_000_000_000_000_i64.to_le_bytes());
         expected.extend([10, 0, 0, 0]);
         expected.extend(b"paper, usd");
-        expected.extend(0xd1c0_d1c0_u32.to_le_bytes());
+        expected.extend(0x0ac0_312a_u32.to_le_bytes());
         let bytes = meta().encode();
         assert_eq!(bytes, expected);
         assert_eq!(Meta::decode(&bytes).unwrap(), meta());
