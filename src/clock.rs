@@ -84,9 +84,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            micros: Arc::new(AtomicI64::new(start.0)),
-        }
+        Self { micros: Arc::new(AtomicI64::new(start.0)) }
     }
 
     /// Sets the time, forwards or backwards.
@@ -97,11 +95,9 @@ impl ManualClock {
     /// Moves the time by `micros` microseconds, held at the ends of the range.
     pub fn advance_micros(&self, micros: i64) {
         // The closure always answers Some, so the update cannot fail.
-        let _ = self
-            .micros
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
-                Some(now.saturating_add(micros))
-            });
+        let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+            Some(now.saturating_add(micros))
+        });
     }
 }
 

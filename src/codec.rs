@@ -87,16 +87,11 @@ pub(crate) fn decode<'b, T: BorrowDecode<'b, ()>>(
 ) -> Result<T, Error> {
     let (&found, fields) = bytes.split_first().ok_or(Error::Empty)?;
     if found != version {
-        return Err(Error::UnknownVersion {
-            found,
-            known: version,
-        });
+        return Err(Error::UnknownVersion { found, known: version });
     }
     let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
-    let (row, used) =
-        bincode::borrow_decode_from_slice(fields, config).map_err(|error| Error::Malformed {
-            source: Box::new(error),
-        })?;
+    let (row, used) = bincode::borrow_decode_from_slice(fields, config)
+        .map_err(|error| Error::Malformed { source: Box::new(error) })?;
     match fields.len() - used {
         0 => Ok(row),
         bytes => Err(Error::LeftOver { bytes }),
@@ -113,18 +108,12 @@ mod tests {
         number: Option<u64>,
     }
 
-    const SAMPLE: Sample<'static> = Sample {
-        text: "tick",
-        number: Some(300),
-    };
+    const SAMPLE: Sample<'static> = Sample { text: "tick", number: Some(300) };
 
     #[test]
     fn a_row_is_its_version_and_its_fields() {
         assert_eq!(encode(7, &SAMPLE), b"\x07\x04tick\x01\xfb\x2c\x01");
-        assert_eq!(
-            decode::<Sample<'_>>(7, &encode(7, &SAMPLE)).expect("a row"),
-            SAMPLE
-        );
+        assert_eq!(decode::<Sample<'_>>(7, &encode(7, &SAMPLE)).expect("a row"), SAMPLE);
     }
 
     #[test]
@@ -134,18 +123,12 @@ mod tests {
         let error =
             |version, bytes: &[u8]| decode::<Sample<'_>>(version, bytes).expect_err("damage");
         assert!(matches!(error(7, b""), Error::Empty));
-        assert!(matches!(
-            error(6, &bytes),
-            Error::UnknownVersion { found: 7, known: 6 }
-        ));
+        assert!(matches!(error(6, &bytes), Error::UnknownVersion { found: 7, known: 6 }));
         let longer = [&bytes[..], b"\0\0"].concat();
         assert!(matches!(error(7, &longer), Error::LeftOver { bytes: 2 }));
         for end in 1..bytes.len() {
             let cut_short = error(7, &bytes[..end]);
-            assert!(
-                matches!(cut_short, Error::Malformed { .. }),
-                "{end}: {cut_short}"
-            );
+            assert!(matches!(cut_short, Error::Malformed { .. }), "{end}: {cut_short}");
             assert!(std::error::Error::source(&cut_short).is_some());
         }
     }
@@ -153,16 +136,9 @@ mod tests {
     #[test]
     fn a_length_that_lies_is_refused_before_anything_is_made_of_it() {
         // The story: four bytes that claim a text of 2^64 - 1 bytes.
-        for length in [
-            &b"\xfd\xff\xff\xff\xff\xff\xff\xff\xff"[..],
-            b"\xfc\0\0\0\x10",
-            b"\x05",
-        ] {
+        for length in [&b"\xfd\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"\xfc\0\0\0\x10", b"\x05"] {
             let bytes = [b"\x07", length, b"tick"].concat();
-            assert!(matches!(
-                decode::<Sample<'_>>(7, &bytes),
-                Err(Error::Malformed { .. })
-            ));
+            assert!(matches!(decode::<Sample<'_>>(7, &bytes), Err(Error::Malformed { .. })));
         }
     }
 }

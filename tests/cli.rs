@@ -40,9 +40,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self {
-            directory: TempDir::new().unwrap(),
-        }
+        Self { directory: TempDir::new().unwrap() }
     }
 
     fn store(&self) -> PathBuf {
@@ -130,9 +128,7 @@ impl Ran {
     /// Standard output as JSON lines; anything else on it fails the test.
     fn lines(&self) -> Vec<Value> {
         let lines = self.out.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
+        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     /// The figures of the run, which are the last line.
@@ -145,9 +141,7 @@ impl Ran {
 
 fn highwater() -> Command {
     let mut command = Command::cargo_bin("highwater").unwrap();
-    command
-        .env_remove("HIGHWATER_STORE")
-        .env_remove("CLICOLOR_FORCE");
+    command.env_remove("HIGHWATER_STORE").env_remove("CLICOLOR_FORCE");
     command.stdin(Stdio::null());
     command
 }
@@ -168,10 +162,7 @@ fn a_capture_gives_the_exact_marks() {
     assert_eq!(ran.figures()["rows"], 4);
     assert_eq!(ran.figures()["changed"], 4);
     let printed = &ran.lines()[0];
-    assert_eq!(
-        (&printed["kind"], &printed["ticks"]),
-        (&"token".into(), &3.into())
-    );
+    assert_eq!((&printed["kind"], &printed["ticks"]), (&"token".into(), &3.into()));
     let tokens = place.tokens();
     assert_eq!(tokens.len(), 2);
     let bitcoin = &tokens["binance-spot/BTCUSDT"];
@@ -195,14 +186,8 @@ fn numbers_that_begin_anew_every_day_lose_no_tick() {
     ran.exits(0);
     assert_eq!(ran.figures()["rows"], 3);
     let spy = &place.tokens()["us-equity/SPY"];
-    assert_eq!(
-        (&spy["current"], &spy["max"]),
-        (&"166.02".into(), &"167.43".into())
-    );
-    assert_eq!(
-        (&spy["min"], &spy["first"]),
-        (&"166.02".into(), &"167.41".into())
-    );
+    assert_eq!((&spy["current"], &spy["max"]), (&"166.02".into(), &"167.43".into()));
+    assert_eq!((&spy["min"], &spy["first"]), (&"166.02".into(), &"167.41".into()));
 }
 
 /// Compression is found by content: a gzip file may have any name, and a plain one may claim to be
@@ -211,9 +196,7 @@ fn numbers_that_begin_anew_every_day_lose_no_tick() {
 fn compression_is_told_by_content_and_not_by_name() {
     let (one, other) = (Place::new(), Place::new());
     one.replay(&one.file("plain.csv.gz", CRYPTO)).exits(0);
-    other
-        .replay(&other.file("packed.csv", gzip(CRYPTO)))
-        .exits(0);
+    other.replay(&other.file("packed.csv", gzip(CRYPTO))).exits(0);
     assert_eq!(one.tokens(), other.tokens());
     assert_eq!(one.tokens().len(), 2);
 }
@@ -244,14 +227,7 @@ fn the_order_of_rows_and_the_size_of_commits_do_not_matter() {
     one.replay(&one.file("a.csv", CRYPTO)).exits(0);
     let backwards = other.file("b.csv", rows.join("\r\n"));
     let backwards = backwards.to_str().unwrap();
-    let ran = other.run(&[
-        "replay",
-        backwards,
-        "--batch",
-        "1",
-        "--durability",
-        "written",
-    ]);
+    let ran = other.run(&["replay", backwards, "--batch", "1", "--durability", "written"]);
     ran.exits(0);
     assert_eq!(one.tokens(), other.tokens());
 }
@@ -272,23 +248,14 @@ fn bad_rows_are_counted_and_shown_and_spare_the_others() {
     );
     let ran = place.replay(&file);
     let figures = ran.exits(0).figures();
-    assert_eq!(
-        (&figures["rows"], &figures["changed"]),
-        (&6.into(), &2.into())
-    );
-    assert_eq!(
-        (&figures["malformed"], &figures["refused"]),
-        (&3.into(), &1.into())
-    );
+    assert_eq!((&figures["rows"], &figures["changed"]), (&6.into(), &2.into()));
+    assert_eq!((&figures["malformed"], &figures["refused"]), (&3.into(), &1.into()));
     ran.says("bad.csv:3: column price: \"one\"")
         .says("bad.csv:4: column time_ms: \"soon\"")
         .says("bad.csv:5:")
         .says("bad.csv:6:");
     let problem = &figures["problems"][0];
-    assert_eq!(
-        (&problem["line"], &problem["column"]),
-        (&3.into(), &"price".into())
-    );
+    assert_eq!((&problem["line"], &problem["column"]), (&3.into(), &"price".into()));
     assert_eq!(place.tokens()["ethereum/0xaa"]["max"], "2.5");
 }
 
@@ -311,33 +278,20 @@ fn strict_stops_at_the_first_bad_row_and_keeps_what_was_before() {
 #[test]
 fn unusual_headers_are_named_by_flags_or_refused_with_a_hint() {
     let place = Place::new();
-    let file = place.file(
-        "dump.csv",
-        "when,coin,label,usd\n2024-03-01T12:00:00+01:00,7xKX,WIF,0.25\n",
-    );
+    let file =
+        place.file("dump.csv", "when,coin,label,usd\n2024-03-01T12:00:00+01:00,7xKX,WIF,0.25\n");
     let file = file.to_str().unwrap();
     let refused = place.run(&["replay", file]);
-    refused
-        .exits(1)
-        .says("dump.csv")
-        .says("--time")
-        .says("when, coin, label, usd");
+    refused.exits(1).says("dump.csv").says("--time").says("when, coin, label, usd");
     assert!(!place.store().exists());
     let flags = "--time when --time-unit rfc3339 --chain-name solana --address coin --symbol label --price usd";
     let mut arguments = vec!["replay", file];
     arguments.extend(flags.split(' '));
     place.run(&arguments).exits(0);
     let token = &place.tokens()["solana/7xKX"];
-    assert_eq!(
-        (&token["symbol"], &token["max"]),
-        (&"WIF".into(), &"0.25".into())
-    );
+    assert_eq!((&token["symbol"], &token["max"]), (&"WIF".into(), &"0.25".into()));
     assert_eq!(token["max_at"], "2024-03-01T11:00:00.000000Z");
-    place
-        .run(&["replay", file, "--price", "eur"])
-        .exits(1)
-        .says("--price")
-        .says("eur");
+    place.run(&["replay", file, "--price", "eur"]).exits(1).says("--price").says("eur");
 }
 
 /// One wrong name among many files must be told before anything is written.
@@ -346,9 +300,7 @@ fn a_missing_file_is_told_before_a_store_is_made() {
     let place = Place::new();
     let good = place.file("good.csv", CRYPTO);
     let ran = place.run(&["replay", good.to_str().unwrap(), "/nowhere/trades.csv"]);
-    ran.exits(1)
-        .says("/nowhere/trades.csv")
-        .says("No such file");
+    ran.exits(1).says("/nowhere/trades.csv").says("No such file");
     assert!(!place.store().exists());
 }
 
@@ -368,20 +320,10 @@ fn a_truncated_file_is_an_error_that_keeps_what_was_read() {
 fn standard_input_is_replayed() {
     let place = Place::new();
     let mut command = highwater();
-    command
-        .args(["replay", "-", "--json", "--store"])
-        .arg(place.store());
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.args(["replay", "-", "--json", "--store"]).arg(place.store());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(&gzip(CRYPTO))
-        .unwrap();
+    child.stdin.take().unwrap().write_all(&gzip(CRYPTO)).unwrap();
     let ran = Ran::from_output(child.wait_with_output().unwrap());
     assert_eq!(ran.exits(0).figures()["rows"], 4);
     assert_eq!(place.tokens().len(), 2);
@@ -398,16 +340,11 @@ fn without_a_file_a_market_is_made_up() {
     assert_eq!(first.figures()["rows"], 5_000);
     assert_eq!(first.lines().len(), 25);
     let again = place.run(&arguments).exits(0).figures();
-    assert_eq!(
-        (&again["changed"], &again["commits"]),
-        (&0.into(), &0.into())
-    );
+    assert_eq!((&again["changed"], &again["commits"]), (&0.into(), &0.into()));
     let other = place.run(&["replay", "--rows", "5000", "--json", "--seed", "2"]);
     assert_ne!(other.exits(0).figures()["changed"], 0);
     let live = Place::new();
-    live.run(&["replay", "--mode", "live"])
-        .exits(1)
-        .says("paper");
+    live.run(&["replay", "--mode", "live"]).exits(1).says("paper");
     assert!(!live.store().exists());
 }
 
@@ -450,16 +387,9 @@ fn a_token_is_shown_by_any_name_that_is_its_own() {
     assert_eq!(shown(&["ibc/27A"]), "0.5");
     assert_eq!(shown(&["osmosis/ibc/27A"]), "0.5");
     let ambiguous = place.run(&["tokens", "show", "WETH"]);
-    ambiguous
-        .exits(1)
-        .says("2 tokens")
-        .says("base 0x4200")
-        .says(&address.to_lowercase());
+    ambiguous.exits(1).says("2 tokens").says("base 0x4200").says(&address.to_lowercase());
     place.run(&["tokens", "show", "DOGE"]).exits(1).says("DOGE");
-    place
-        .run(&["tokens", "show", "base", "0x42"])
-        .exits(1)
-        .says("base 0x42");
+    place.run(&["tokens", "show", "base", "0x42"]).exits(1).says("base 0x42");
 }
 
 /// Lists are narrowed by chain and prefix, and a list that was cut short says so.
@@ -474,9 +404,7 @@ fn lists_are_narrowed_and_say_when_they_are_cut() {
     let listed = |flags: &[&str]| {
         let ran = place.run(&[&["tokens", "list", "--json"], flags].concat());
         let lines = ran.exits(0).lines();
-        let max = lines
-            .iter()
-            .map(|line| line["max"].as_str().unwrap().to_owned());
+        let max = lines.iter().map(|line| line["max"].as_str().unwrap().to_owned());
         (max.collect::<Vec<_>>().join(" "), ran.err)
     };
     assert_eq!(listed(&[]).0, "3 1 2 4");
@@ -486,10 +414,7 @@ fn lists_are_narrowed_and_say_when_they_are_cut() {
     assert_eq!(listed(&["--prefix", "0xab"]).0, "3 1");
     assert_eq!(listed(&["--prefix", "AB"]).0, "4");
     assert_eq!(listed(&["--chain", "nowhere"]).0, "");
-    assert_eq!(
-        listed(&["--limit", "4"]),
-        ("3 1 2 4".to_owned(), String::new())
-    );
+    assert_eq!(listed(&["--limit", "4"]), ("3 1 2 4".to_owned(), String::new()));
     let (cut, note) = listed(&["--limit", "2"]);
     assert_eq!(cut, "3 1");
     assert!(note.contains("more than 2"), "{note}");
@@ -499,30 +424,20 @@ fn lists_are_narrowed_and_say_when_they_are_cut() {
 #[test]
 fn commands_that_read_write_nothing() {
     let place = Place::new();
-    for command in [
-        vec!["tokens", "list"],
-        vec!["tokens", "show", "x"],
-        vec!["info"],
-    ] {
+    for command in [vec!["tokens", "list"], vec!["tokens", "show", "x"], vec!["info"]] {
         place.run(&command).exits(1).says("no store");
         assert!(!place.store().exists());
     }
     let empty = Place::new();
     fs::create_dir(empty.store()).unwrap();
-    for command in [
-        vec!["tokens", "list"],
-        vec!["tokens", "show", "x"],
-        vec!["info"],
-    ] {
+    for command in [vec!["tokens", "list"], vec!["tokens", "show", "x"], vec!["info"]] {
         assert_ne!(empty.run(&command).code, Some(0), "{command:?}");
         assert!(empty.bytes().is_empty());
     }
     place.replay(&place.file("trades.csv", CRYPTO)).exits(0);
     let before = place.bytes();
     place.run(&["tokens", "list"]).exits(0);
-    place
-        .run(&["tokens", "show", "binance-spot/BTCUSDT"])
-        .exits(0);
+    place.run(&["tokens", "show", "binance-spot/BTCUSDT"]).exits(0);
     place.run(&["info"]).exits(0);
     assert_eq!(place.bytes(), before);
 }
@@ -533,31 +448,15 @@ fn a_wrong_argument_is_told_in_one_sentence() {
     let ran = Ran::of(highwater().args(["tokens", "list"]));
     ran.exits(1).says("--store").says("HIGHWATER_STORE");
     assert_eq!(ran.err.lines().count(), 1);
-    assert!(
-        !ran.err.contains('\u{1b}'),
-        "no colours where there is no terminal"
-    );
-    Ran::of(highwater().arg("nonsense"))
-        .exits(1)
-        .says("nonsense");
+    assert!(!ran.err.contains('\u{1b}'), "no colours where there is no terminal");
+    Ran::of(highwater().arg("nonsense")).exits(1).says("nonsense");
     let place = Place::new();
-    place
-        .run(&["replay", "--batch", "0"])
-        .exits(1)
-        .says("--batch");
-    place
-        .run(&["replay", "--reference", "USD:99"])
-        .exits(1)
-        .says("USD:99");
+    place.run(&["replay", "--batch", "0"]).exits(1).says("--batch");
+    place.run(&["replay", "--reference", "USD:99"]).exits(1).says("USD:99");
     place.run(&["replay", "--rows", "5", "file.csv"]).exits(1);
     assert!(!place.store().exists());
     Ran::of(highwater().arg("--version")).exits(0);
-    for command in [
-        vec!["replay"],
-        vec!["tokens", "list"],
-        vec!["tokens", "show"],
-        vec!["info"],
-    ] {
+    for command in [vec!["replay"], vec!["tokens", "list"], vec!["tokens", "show"], vec!["info"]] {
         let help = Ran::of(highwater().args(&command).arg("--help"));
         help.exits(0);
         assert!(help.out.contains("Examples:"), "{command:?}");
@@ -571,13 +470,7 @@ fn the_environment_may_name_the_store() {
     place.replay(&place.file("trades.csv", CRYPTO)).exits(0);
     let mut command = highwater();
     command.env("HIGHWATER_STORE", place.store());
-    assert_eq!(
-        Ran::of(command.args(["tokens", "list", "--json"]))
-            .exits(0)
-            .lines()
-            .len(),
-        2
-    );
+    assert_eq!(Ran::of(command.args(["tokens", "list", "--json"])).exits(0).lines().len(), 2);
 }
 
 /// A running bot owns its store: nobody else gets in, and a script can tell that apart from damage.
@@ -585,9 +478,7 @@ fn the_environment_may_name_the_store() {
 fn a_store_in_use_is_refused_with_its_own_exit_code() {
     let place = Place::new();
     let reference = Asset::new("fiat", "USD", 6).unwrap();
-    let bot = Options::new(Mode::Paper, reference)
-        .open(&place.store())
-        .unwrap();
+    let bot = Options::new(Mode::Paper, reference).open(&place.store()).unwrap();
     let file = place.file("trades.csv", CRYPTO);
     place.replay(&file).exits(5).says("store");
     place.run(&["tokens", "list"]).exits(5);
@@ -604,9 +495,7 @@ fn a_reader_that_leaves_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = highwater();
-    command
-        .args(["tokens", "list", "--json", "--store"])
-        .arg(place.store());
+    command.args(["tokens", "list", "--json", "--store"]).arg(place.store());
     let output = command.stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }

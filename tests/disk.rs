@@ -18,25 +18,16 @@ fn real() -> Fresh {
     let directory = TempDir::new().expect("a temporary directory can be made");
     let disk = RealDisk::new(directory.path().join("store"));
     disk.make_root().expect("its directory can be made");
-    Fresh {
-        disk: Arc::new(disk),
-        _directory: Some(directory),
-    }
+    Fresh { disk: Arc::new(disk), _directory: Some(directory) }
 }
 
 fn memory() -> Fresh {
-    Fresh {
-        disk: Arc::new(MemoryDisk::new()),
-        _directory: None,
-    }
+    Fresh { disk: Arc::new(MemoryDisk::new()), _directory: None }
 }
 
 #[cfg(feature = "simulation")]
 fn simulated() -> Fresh {
-    Fresh {
-        disk: Arc::new(highwater::disk::SimulatedDisk::new(1)),
-        _directory: None,
-    }
+    Fresh { disk: Arc::new(highwater::disk::SimulatedDisk::new(1)), _directory: None }
 }
 
 /// One test per clause and disk.
@@ -72,8 +63,7 @@ hold_to_the_contract! {
 fn whole(file: &dyn DiskFile) -> Vec<u8> {
     let len = file.len().expect("an open file has a length");
     let mut bytes = vec![0xEE; usize::try_from(len).expect("test files are small")];
-    file.read_at(0, &mut bytes)
-        .expect("a file reads to its end");
+    file.read_at(0, &mut bytes).expect("a file reads to its end");
     bytes
 }
 
@@ -92,16 +82,12 @@ mod contract {
 
     /// The least a disk can do: another handle reads what the first one wrote and synced.
     pub(super) fn keeps_what_is_written(disk: &dyn Disk) {
-        disk.make_root()
-            .expect("making it where it exists does nothing");
+        disk.make_root().expect("making it where it exists does nothing");
         let file = put(disk, "a", b"first words");
         file.write_at(6, b"bytes").expect("there is room");
         file.sync().expect("the disk is well");
         disk.sync_dir("").expect("the disk is well");
-        assert_eq!(
-            whole(&*disk.open("a").expect("it was made")),
-            b"first bytes"
-        );
+        assert_eq!(whole(&*disk.open("a").expect("it was made")), b"first bytes");
         assert!(!file.is_empty().expect("it has a length"));
         assert!(!disk.label().is_empty());
     }
@@ -115,11 +101,7 @@ mod contract {
         (expected[0], expected[5_000]) = (b'x', b'y');
         assert!(whole(&*file) == expected);
         file.write_at(9_000, b"").expect("nothing to write");
-        assert_eq!(
-            file.len().expect("it is open"),
-            5_001,
-            "an empty write grew the file"
-        );
+        assert_eq!(file.len().expect("it is open"), 5_001, "an empty write grew the file");
     }
 
     /// Bytes that were cut away must not come back when the file grows again: the journal would take
@@ -143,18 +125,9 @@ mod contract {
         let mut two = [0; 2];
         file.read_at(2, &mut two).expect("it is inside");
         assert_eq!(&two, b"ur");
-        assert_eq!(
-            kind(file.read_at(3, &mut two)),
-            Some(ErrorKind::UnexpectedEof)
-        );
-        assert_eq!(
-            kind(file.read_at(900, &mut two)),
-            Some(ErrorKind::UnexpectedEof)
-        );
-        assert_eq!(
-            kind(file.read_at(u64::MAX - 2, &mut two)),
-            Some(ErrorKind::UnexpectedEof)
-        );
+        assert_eq!(kind(file.read_at(3, &mut two)), Some(ErrorKind::UnexpectedEof));
+        assert_eq!(kind(file.read_at(900, &mut two)), Some(ErrorKind::UnexpectedEof));
+        assert_eq!(kind(file.read_at(u64::MAX - 2, &mut two)), Some(ErrorKind::UnexpectedEof));
         assert_eq!(kind(file.read_at(4, &mut [])), None);
     }
 
@@ -192,18 +165,14 @@ mod contract {
                 }
                 let start = rng.usize(..=model.len());
                 let mut part = vec![0xEE; rng.usize(..=model.len() - start)];
-                file.read_at(start as u64, &mut part)
-                    .expect("it is inside the file");
+                file.read_at(start as u64, &mut part).expect("it is inside the file");
                 assert!(
                     part == model[start..start + part.len()],
                     "seed {seed}: byte {start} on differ"
                 );
             }
             let again = disk.open(&name).expect("it was made");
-            assert!(
-                whole(&*again) == model,
-                "seed {seed}: another handle sees something else"
-            );
+            assert!(whole(&*again) == model, "seed {seed}: another handle sees something else");
         }
     }
 
@@ -243,10 +212,7 @@ mod contract {
         for name in ["d/2", "d/10", "d/1", "base", "d.file", "LOCK"] {
             put(disk, name, b"");
         }
-        assert_eq!(
-            disk.list("").expect("it is there"),
-            ["LOCK", "base", "d.file"]
-        );
+        assert_eq!(disk.list("").expect("it is there"), ["LOCK", "base", "d.file"]);
         assert_eq!(disk.list("d").expect("it is there"), ["1", "10", "2"]);
         assert!(disk.list("missing").expect("answers nothing").is_empty());
     }
@@ -260,10 +226,7 @@ mod contract {
         disk.sync_dir("").expect("the disk is well");
         assert_eq!(disk.list("d").expect("it is there"), ["a"]);
         put(disk, "file", b"");
-        assert!(
-            disk.make_dir("file").is_err(),
-            "a file was taken for a directory"
-        );
+        assert!(disk.make_dir("file").is_err(), "a file was taken for a directory");
     }
 
     /// A directory is made on purpose or not at all.
@@ -326,29 +289,13 @@ mod contract {
             let refused = Some(ErrorKind::InvalidInput);
             assert_eq!(kind(disk.create(name)), refused, "create {name:?}");
             assert_eq!(kind(disk.open(name)), refused, "open {name:?}");
-            assert_eq!(
-                kind(disk.open_read_only(name)),
-                refused,
-                "open_read_only {name:?}"
-            );
+            assert_eq!(kind(disk.open_read_only(name)), refused, "open_read_only {name:?}");
             assert_eq!(kind(disk.make_dir(name)), refused, "make_dir {name:?}");
-            assert_eq!(
-                kind(disk.rename("good", name)),
-                refused,
-                "rename to {name:?}"
-            );
-            assert_eq!(
-                kind(disk.rename(name, "good")),
-                refused,
-                "rename from {name:?}"
-            );
+            assert_eq!(kind(disk.rename("good", name)), refused, "rename to {name:?}");
+            assert_eq!(kind(disk.rename(name, "good")), refused, "rename from {name:?}");
             assert_eq!(kind(disk.remove(name)), refused, "remove {name:?}");
             assert_eq!(kind(disk.lock(name)), refused, "lock {name:?}");
-            assert_eq!(
-                kind(disk.lock_shared(name)),
-                refused,
-                "lock_shared {name:?}"
-            );
+            assert_eq!(kind(disk.lock_shared(name)), refused, "lock_shared {name:?}");
             if !name.is_empty() {
                 assert_eq!(kind(disk.list(name)), refused, "list {name:?}");
                 assert_eq!(kind(disk.sync_dir(name)), refused, "sync_dir {name:?}");
@@ -414,12 +361,7 @@ mod only_on_a_real_disk {
         put(&disk, "d/a", b"secret");
         drop(disk.lock("LOCK").expect("nobody holds it"));
         for (path, mode) in [("", 0o700), ("d", 0o700), ("d/a", 0o600), ("LOCK", 0o600)] {
-            let found = root
-                .join(path)
-                .metadata()
-                .expect("it was made")
-                .permissions()
-                .mode();
+            let found = root.join(path).metadata().expect("it was made").permissions().mode();
             assert_eq!(found & 0o777, mode, "{path:?} has the wrong mode");
         }
     }
@@ -469,10 +411,7 @@ mod only_on_a_real_disk {
         put(&*disk, "a", b"read me");
         let before = disk.list("").expect("it is there");
         let lock = disk.lock_shared("LOCK").expect("nobody holds it");
-        assert_eq!(
-            whole(&*disk.open_read_only("a").expect("it was made")),
-            b"read me"
-        );
+        assert_eq!(whole(&*disk.open_read_only("a").expect("it was made")), b"read me");
         drop(lock);
         assert_eq!(disk.list("").expect("it is there"), before);
     }

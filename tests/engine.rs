@@ -9,10 +9,7 @@ fn usd() -> Asset {
 fn update(i: u64, price: u64) -> Update {
     let key = TokenKey::new("test", &format!("token-{i:06}")).unwrap();
     Update::new(key)
-        .price(
-            price.to_string().parse().unwrap(),
-            Timestamp::from_micros(price as i64),
-        )
+        .price(price.to_string().parse().unwrap(), Timestamp::from_micros(price as i64))
         .source("t")
         .seq(price)
 }
@@ -45,19 +42,14 @@ fn smoke() {
 #[test]
 fn threads_real() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Options::new(Mode::Paper, usd())
-        .open(dir.path().join("s"))
-        .unwrap();
+    let store = Options::new(Mode::Paper, usd()).open(dir.path().join("s")).unwrap();
     let start = std::time::Instant::now();
     std::thread::scope(|s| {
         for t in 0..32u64 {
             let store = &store;
             s.spawn(move || {
                 for i in 0..100 {
-                    store
-                        .tokens()
-                        .upsert(&update(i % 10, t * 1000 + i))
-                        .unwrap();
+                    store.tokens().upsert(&update(i % 10, t * 1000 + i)).unwrap();
                 }
             });
         }

@@ -34,10 +34,7 @@ type Play = fn(Rules, u64, Tell) -> Result<(), String>;
 /// A figure from the environment.
 fn figure(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 /// The wrong ones among the runs with the seeds from 0 on, as (seed, what went wrong).
@@ -49,30 +46,17 @@ fn expect_none(play: Play, rules: Rules) {
     let runs = figure("HIGHWATER_PROTOCOL_RUNS").unwrap_or(6_000);
     let wrong: Vec<_> = wrong_runs(play, rules, runs).collect();
     println!("{} of {runs} wrong", wrong.len());
-    assert!(
-        wrong.is_empty(),
-        "{} of {runs} wrong, first: {:?}",
-        wrong.len(),
-        wrong[0]
-    );
+    assert!(wrong.is_empty(), "{} of {runs} wrong, first: {:?}", wrong.len(), wrong[0]);
 }
 
 fn expect_some(play: Play, left_out: &'static [Rule]) {
     let counts = figure("HIGHWATER_PROTOCOL_RUNS");
     let runs = counts.unwrap_or(40_000);
     let most = if counts.is_some() { runs as usize } else { 1 };
-    let wrong: Vec<_> = wrong_runs(play, Rules::without(left_out), runs)
-        .take(most)
-        .collect();
+    let wrong: Vec<_> = wrong_runs(play, Rules::without(left_out), runs).take(most).collect();
     let first = wrong.first();
-    println!(
-        "without {left_out:?}: {} of {runs} wrong, first {first:?}",
-        wrong.len()
-    );
-    assert!(
-        first.is_some(),
-        "nothing goes wrong in {runs} runs without {left_out:?}"
-    );
+    println!("without {left_out:?}: {} of {runs} wrong, first {first:?}", wrong.len());
+    assert!(first.is_some(), "nothing goes wrong in {runs} runs without {left_out:?}");
 }
 
 /// Power cuts, kills and failed syncs in any order: every promise is kept.
@@ -93,10 +77,7 @@ fn all_rules_tell_damage_from_a_torn_tail() {
 fn a_seal_without_a_checkpoint_is_met_by_the_opening() {
     expect_none(run, Rules::without(&[Rule::CheckpointBeforeClose]));
     expect_none(run, Rules::without(&[Rule::CleanNeedsCheckpoint]));
-    expect_some(
-        run,
-        &[Rule::CheckpointBeforeClose, Rule::CleanNeedsCheckpoint],
-    );
+    expect_some(run, &[Rule::CheckpointBeforeClose, Rule::CleanNeedsCheckpoint]);
 }
 
 /// Tells the run of one seed step by step, with all rules.

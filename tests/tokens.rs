@@ -45,28 +45,13 @@ fn one_token_in_two_spellings_has_one_mark_and_on_two_chains_two() {
     // The story: a list in checksum case and a feed in lower case made two tokens of one.
     let (store, _directory) = store();
     let update = |chain, address: &str, text| {
-        Update::new(key(chain, address))
-            .price(price(text), NOW)
-            .source(text)
+        Update::new(key(chain, address)).price(price(text), NOW).source(text)
     };
-    store
-        .tokens()
-        .upsert(&update("ethereum", WETH, "3000"))
-        .expect("accepted");
-    store
-        .tokens()
-        .upsert(&update("ethereum", &WETH.to_lowercase(), "2000"))
-        .expect("accepted");
-    store
-        .tokens()
-        .upsert(&update("base", WETH, "1"))
-        .expect("accepted");
+    store.tokens().upsert(&update("ethereum", WETH, "3000")).expect("accepted");
+    store.tokens().upsert(&update("ethereum", &WETH.to_lowercase(), "2000")).expect("accepted");
+    store.tokens().upsert(&update("base", WETH, "1")).expect("accepted");
     let max = |chain| {
-        let token = store
-            .tokens()
-            .get(&key(chain, WETH))
-            .expect("reads")
-            .expect("known");
+        let token = store.tokens().get(&key(chain, WETH)).expect("reads").expect("known");
         token.max.expect("a price").price
     };
     assert_eq!(max("ethereum"), price("3000"));
@@ -98,31 +83,10 @@ fn a_repeat_answers_the_token_and_writes_nothing() {
 fn a_token_can_be_known_by_its_key_alone() {
     let (store, _directory) = store();
     let bare = Update::new(key("solana", "So11111111111111111111111111111111111111112"));
-    assert!(
-        store
-            .tokens()
-            .upsert(&bare)
-            .expect("accepted")
-            .changes
-            .created
-    );
-    assert!(
-        store
-            .tokens()
-            .upsert(&bare)
-            .expect("accepted")
-            .changes
-            .is_empty()
-    );
-    let token = store
-        .tokens()
-        .get(bare.key())
-        .expect("reads")
-        .expect("known");
-    assert_eq!(
-        (token.current, token.first_seen, token.decimals),
-        (None, None, None)
-    );
+    assert!(store.tokens().upsert(&bare).expect("accepted").changes.created);
+    assert!(store.tokens().upsert(&bare).expect("accepted").changes.is_empty());
+    let token = store.tokens().get(bare.key()).expect("reads").expect("known");
+    assert_eq!((token.current, token.first_seen, token.decimals), (None, None, None));
 }
 
 #[test]
@@ -131,35 +95,18 @@ fn a_refused_update_leaves_the_token_as_it_was() {
     // gone in all the same.
     let (store, _directory) = store();
     let weth = key("ethereum", WETH);
-    let update = || {
-        Update::new(weth.clone())
-            .price(price("9"), NOW)
-            .symbol("WETH", NOW)
-    };
+    let update = || Update::new(weth.clone()).price(price("9"), NOW).symbol("WETH", NOW);
     let known = Update::new(weth.clone()).decimals(18);
     let known = store.tokens().upsert(&known).expect("accepted").token;
     let late = NOW.saturating_add_micros(300_000_001);
 
     let error = refusal(store.tokens().upsert(&update().decimals(6)));
-    assert!(matches!(
-        error,
-        Error::DecimalsConflict {
-            known: 18,
-            given: 6,
-            ..
-        }
-    ));
+    assert!(matches!(error, Error::DecimalsConflict { known: 18, given: 6, .. }));
     let message = error.to_string();
-    assert!(
-        message.contains("18") && message.contains("6"),
-        "names both: {message}"
-    );
+    assert!(message.contains("18") && message.contains("6"), "names both: {message}");
 
     let error = refusal(store.tokens().upsert(&update().decimals(148)));
-    assert!(
-        error.to_string().contains("cannot have 148 decimals"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("cannot have 148 decimals"), "{error}");
 
     let price_of_tomorrow = update().price(price("9"), late);
     let name_of_tomorrow = update().name("Wrapped Ether", late);
@@ -188,10 +135,7 @@ fn a_refused_update_leaves_the_token_as_it_was() {
         ("reason", update().unavailable("x".repeat(257), NOW)),
     ] {
         let error = refusal(store.tokens().upsert(&update));
-        assert!(
-            error.to_string().contains(&format!("the {field} given")),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("the {field} given")), "{error}");
     }
 
     assert_eq!(store.tokens().get(&weth).expect("reads"), Some(known));
@@ -209,10 +153,7 @@ fn times_up_to_five_minutes_ahead_and_texts_up_to_their_limit_are_taken() {
         .name("n".repeat(256), ahead)
         .decimals(24);
     let token = store.tokens().upsert(&update).expect("accepted").token;
-    assert_eq!(
-        store.tokens().get(update.key()).expect("reads"),
-        Some(token)
-    );
+    assert_eq!(store.tokens().get(update.key()).expect("reads"), Some(token));
 }
 
 #[test]
@@ -220,12 +161,10 @@ fn a_commit_sees_its_own_tokens_and_takes_all_of_them_back_if_it_fails() {
     let (store, _directory) = store();
     let bitcoin = key("bitcoin", "BTC");
     let result: Result<(), Error> = store.write(|tx| {
-        tx.tokens()
-            .upsert(&Update::new(bitcoin.clone()).decimals(8))?;
+        tx.tokens().upsert(&Update::new(bitcoin.clone()).decimals(8))?;
         let staged = tx.tokens().get(&bitcoin)?.expect("staged");
         assert_eq!(staged.decimals, Some(8));
-        tx.tokens()
-            .upsert(&Update::new(bitcoin.clone()).decimals(9))?;
+        tx.tokens().upsert(&Update::new(bitcoin.clone()).decimals(9))?;
         Ok(())
     });
     assert!(result.is_err());
@@ -250,34 +189,20 @@ fn tokens_are_listed_by_chain_and_address_from_either_end() {
         ("solana", "abC"),
     ];
     for (chain, address) in addresses.into_iter().rev() {
-        store
-            .tokens()
-            .upsert(&Update::new(key(chain, address)))
-            .expect("accepted");
+        store.tokens().upsert(&Update::new(key(chain, address))).expect("accepted");
     }
     let snapshot = store.snapshot();
     let tokens = snapshot.tokens();
     let expected = |which: &[usize]| -> Vec<TokenKey> {
-        which
-            .iter()
-            .map(|i| key(addresses[*i].0, addresses[*i].1))
-            .collect()
+        which.iter().map(|i| key(addresses[*i].0, addresses[*i].1)).collect()
     };
     assert_eq!(keys(tokens.iter()), expected(&[0, 1, 2, 3, 4, 5, 6, 7]));
     assert_eq!(keys(tokens.chain("ethereum")), expected(&[1, 2, 3, 4]));
     assert_eq!(keys(tokens.chain("ether")), expected(&[]));
     assert_eq!(keys(tokens.chain("")), expected(&[]));
     assert_eq!(keys(tokens.prefix("ethereum", "0xab")), expected(&[2, 3]));
-    assert_eq!(
-        keys(tokens.prefix("ethereum", "0xAB")),
-        expected(&[1, 2]),
-        "EVM in any case"
-    );
-    assert_eq!(
-        keys(tokens.prefix("solana", "AB")),
-        expected(&[6]),
-        "case-sensitive"
-    );
+    assert_eq!(keys(tokens.prefix("ethereum", "0xAB")), expected(&[1, 2]), "EVM in any case");
+    assert_eq!(keys(tokens.prefix("solana", "AB")), expected(&[6]), "case-sensitive");
 
     let mut from_both_ends = tokens.prefix("ethereum", "0xAB");
     let next = |token: Option<Result<Token, _>>| token.expect("one").expect("reads").key;

@@ -46,10 +46,7 @@ impl Locks {
     }
 
     fn guard(&self, name: &str) -> Box<dyn DiskLock> {
-        Box::new(Guard {
-            locks: self.clone(),
-            name: name.to_owned(),
-        })
+        Box::new(Guard { locks: self.clone(), name: name.to_owned() })
     }
 
     /// A panic while this is held cannot leave it half changed, so poisoning means nothing here.

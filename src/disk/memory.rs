@@ -53,17 +53,8 @@ impl MemoryDisk {
 
     fn open_as(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
         name::check(name)?;
-        let content = self
-            .tree()
-            .files
-            .get(name)
-            .cloned()
-            .ok_or_else(|| name::not_found(name))?;
-        Ok(Arc::new(MemoryFile {
-            name: name.to_owned(),
-            content,
-            access,
-        }))
+        let content = self.tree().files.get(name).cloned().ok_or_else(|| name::not_found(name))?;
+        Ok(Arc::new(MemoryFile { name: name.to_owned(), content, access }))
     }
 }
 
@@ -75,11 +66,7 @@ impl Tree {
     /// Refuses a name whose directory is missing.
     fn check_place(&self, name: &str) -> io::Result<()> {
         let directory = name::directory_of(name);
-        if self.holds_directory(directory) {
-            Ok(())
-        } else {
-            Err(name::not_found(directory))
-        }
+        if self.holds_directory(directory) { Ok(()) } else { Err(name::not_found(directory)) }
     }
 }
 
@@ -108,11 +95,7 @@ impl Disk for MemoryDisk {
         }
         let content = Content::default();
         tree.files.insert(name.to_owned(), content.clone());
-        Ok(Arc::new(MemoryFile {
-            name: name.to_owned(),
-            content,
-            access: Access::ReadWrite,
-        }))
+        Ok(Arc::new(MemoryFile { name: name.to_owned(), content, access: Access::ReadWrite }))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -126,13 +109,8 @@ impl Disk for MemoryDisk {
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
         name::check_directory(dir)?;
         let tree = self.tree();
-        let inside = tree
-            .files
-            .keys()
-            .filter(|file| name::directory_of(file) == dir);
-        Ok(inside
-            .map(|file| name::last_part(file).to_owned())
-            .collect())
+        let inside = tree.files.keys().filter(|file| name::directory_of(file) == dir);
+        Ok(inside.map(|file| name::last_part(file).to_owned()).collect())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -143,30 +121,19 @@ impl Disk for MemoryDisk {
         if tree.directories.contains(to) {
             return Err(name::already_exists(to));
         }
-        let content = tree
-            .files
-            .remove(from)
-            .ok_or_else(|| name::not_found(from))?;
+        let content = tree.files.remove(from).ok_or_else(|| name::not_found(from))?;
         tree.files.insert(to.to_owned(), content);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         name::check(name)?;
-        self.tree()
-            .files
-            .remove(name)
-            .map(drop)
-            .ok_or_else(|| name::not_found(name))
+        self.tree().files.remove(name).map(drop).ok_or_else(|| name::not_found(name))
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         name::check_directory(dir)?;
-        if self.tree().holds_directory(dir) {
-            Ok(())
-        } else {
-            Err(name::not_found(dir))
-        }
+        if self.tree().holds_directory(dir) { Ok(()) } else { Err(name::not_found(dir)) }
     }
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
@@ -188,9 +155,7 @@ impl Disk for MemoryDisk {
 
 impl fmt::Debug for MemoryDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryDisk")
-            .field("files", &self.tree().files.len())
-            .finish()
+        f.debug_struct("MemoryDisk").field("files", &self.tree().files.len()).finish()
     }
 }
 
@@ -213,9 +178,7 @@ impl MemoryFile {
         if self.access == Access::ReadOnly {
             return Err(name::opened_for_reading(&self.name));
         }
-        Ok(change(
-            &mut self.content.write().unwrap_or_else(PoisonError::into_inner),
-        ))
+        Ok(change(&mut self.content.write().unwrap_or_else(PoisonError::into_inner)))
     }
 
     fn look<T>(&self, look: impl FnOnce(&Pages) -> T) -> T {
@@ -247,8 +210,6 @@ impl DiskFile for MemoryFile {
 
 impl fmt::Debug for MemoryFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryFile")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryFile").field("name", &self.name).finish_non_exhaustive()
     }
 }

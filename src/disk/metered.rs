@@ -82,27 +82,20 @@ struct Meter {
 impl Metered {
     /// Counts from now on what goes through the answer to `disk`.
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self {
-            disk,
-            meters: Arc::default(),
-        }
+        Self { disk, meters: Arc::default() }
     }
 
     /// The traffic of all directories together.
     pub(crate) fn traffic(&self) -> Traffic {
         let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters
-            .values()
-            .fold(Traffic::default(), |sum, meter| sum.plus(&meter.traffic()))
+        meters.values().fold(Traffic::default(), |sum, meter| sum.plus(&meter.traffic()))
     }
 
     /// The traffic of the files directly inside directory `dir` (`""` is the store's own), and the
     /// syncs of `dir` itself. A file counts where it was when it was opened.
     pub(crate) fn traffic_in(&self, dir: &str) -> Traffic {
         let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters
-            .get(dir)
-            .map_or_else(Traffic::default, |meter| meter.traffic())
+        meters.get(dir).map_or_else(Traffic::default, |meter| meter.traffic())
     }
 
     fn meter(&self, dir: &str) -> Arc<Meter> {
@@ -111,10 +104,7 @@ impl Metered {
     }
 
     fn metered(&self, name: &str, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(MeteredFile {
-            file,
-            meter: self.meter(name::directory_of(name)),
-        })
+        Arc::new(MeteredFile { file, meter: self.meter(name::directory_of(name)) })
     }
 }
 
@@ -268,27 +258,13 @@ mod tests {
     fn passes_everything_on() {
         let disk = Metered::new(Arc::new(MemoryDisk::new()));
         disk.make_root().expect("memory has one");
-        disk.create("a")
-            .expect("memory takes it")
-            .set_len(3)
-            .expect("memory takes it");
+        disk.create("a").expect("memory takes it").set_len(3).expect("memory takes it");
         disk.rename("a", "b").expect("memory renames");
         assert_eq!(disk.list("").expect("memory lists"), ["b"]);
-        assert_eq!(
-            disk.open("b")
-                .and_then(|file| file.len())
-                .expect("is there"),
-            3
-        );
-        assert_eq!(
-            disk.open_read_only("a").expect_err("renamed").kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(disk.open("b").and_then(|file| file.len()).expect("is there"), 3);
+        assert_eq!(disk.open_read_only("a").expect_err("renamed").kind(), io::ErrorKind::NotFound);
         let shared = disk.lock_shared("b").expect("is free");
-        assert_eq!(
-            disk.lock("b").expect_err("is held").kind(),
-            io::ErrorKind::WouldBlock
-        );
+        assert_eq!(disk.lock("b").expect_err("is held").kind(), io::ErrorKind::WouldBlock);
         drop(shared);
         disk.lock("b").expect("is free again");
         disk.remove("b").expect("is there");

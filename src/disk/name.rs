@@ -35,18 +35,12 @@ pub(super) fn last_part(name: &str) -> &str {
 
 /// The error for a name that is not there.
 pub(super) fn not_found(name: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::NotFound,
-        format!("there is nothing named {name:?}"),
-    )
+    io::Error::new(io::ErrorKind::NotFound, format!("there is nothing named {name:?}"))
 }
 
 /// The error for a name that is taken.
 pub(super) fn already_exists(name: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::AlreadyExists,
-        format!("the name {name:?} is taken"),
-    )
+    io::Error::new(io::ErrorKind::AlreadyExists, format!("the name {name:?} is taken"))
 }
 
 /// The error of a handle that was opened for reading only.

@@ -37,14 +37,8 @@ impl Overlay {
     /// Where the length of `file` cannot be read.
     pub(crate) fn new(file: Arc<dyn DiskFile>) -> io::Result<Self> {
         let beneath_len = file.len()?;
-        let layer = Layer {
-            pages: Pages::zeros(beneath_len),
-            beneath_len,
-        };
-        Ok(Self {
-            beneath: file,
-            layer: RwLock::new(layer),
-        })
+        let layer = Layer { pages: Pages::zeros(beneath_len), beneath_len };
+        Ok(Self { beneath: file, layer: RwLock::new(layer) })
     }
 
     fn layer(&self) -> RwLockReadGuard<'_, Layer> {
@@ -135,9 +129,7 @@ impl DiskFile for Overlay {
 
 impl fmt::Debug for Overlay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Overlay")
-            .field("beneath", &self.beneath)
-            .finish_non_exhaustive()
+        f.debug_struct("Overlay").field("beneath", &self.beneath).finish_non_exhaustive()
     }
 }
 
@@ -148,9 +140,7 @@ mod tests {
 
     fn beneath(bytes: &[u8]) -> (MemoryDisk, Overlay) {
         let disk = MemoryDisk::new();
-        disk.create("f")
-            .and_then(|file| file.write_at(0, bytes))
-            .expect("memory takes it");
+        disk.create("f").and_then(|file| file.write_at(0, bytes)).expect("memory takes it");
         let file = disk.open_read_only("f").expect("just made");
         let overlay = Overlay::new(file).expect("has a length");
         (disk, overlay)
@@ -179,9 +169,7 @@ mod tests {
                 } else {
                     let offset = rng.usize(..22_000);
                     let bytes = vec![rng.u8(1..); rng.usize(..9_000)];
-                    overlay
-                        .write_at(offset as u64, &bytes)
-                        .expect("memory takes it");
+                    overlay.write_at(offset as u64, &bytes).expect("memory takes it");
                     if !bytes.is_empty() {
                         model.resize(model.len().max(offset + bytes.len()), 0);
                         model[offset..offset + bytes.len()].copy_from_slice(&bytes);
@@ -190,24 +178,13 @@ mod tests {
                 let start = rng.usize(..=model.len());
                 let end = rng.usize(start..=model.len());
                 let mut part = vec![0xEE; end - start];
-                overlay
-                    .read_at(start as u64, &mut part)
-                    .expect("inside the file");
-                assert!(
-                    part == model[start..end],
-                    "seed {seed}: bytes {start}..{end} differ"
-                );
+                overlay.read_at(start as u64, &mut part).expect("inside the file");
+                assert!(part == model[start..end], "seed {seed}: bytes {start}..{end} differ");
             }
             overlay.sync().expect("does nothing");
-            assert!(
-                whole(&overlay) == model,
-                "seed {seed}: the overlay differs from the model"
-            );
+            assert!(whole(&overlay) == model, "seed {seed}: the overlay differs from the model");
             let file = disk.open("f").expect("still there");
-            assert!(
-                whole(&*file) == original,
-                "seed {seed}: the file beneath was written"
-            );
+            assert!(whole(&*file) == original, "seed {seed}: the file beneath was written");
         }
     }
 
@@ -230,9 +207,7 @@ mod tests {
         let (_, overlay) = beneath(b"four");
         overlay.set_len(2).expect("memory takes it");
         let mut bytes = [0; 3];
-        let error = overlay
-            .read_at(0, &mut bytes)
-            .expect_err("two bytes are left");
+        let error = overlay.read_at(0, &mut bytes).expect_err("two bytes are left");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(overlay.write_at(u64::MAX, b"xy").is_err());
     }

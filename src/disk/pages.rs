@@ -27,10 +27,7 @@ pub(super) struct Pages {
 impl Pages {
     /// As many zeros as `len` says.
     pub(super) fn zeros(len: u64) -> Self {
-        Self {
-            len,
-            pages: BTreeMap::new(),
-        }
+        Self { len, pages: BTreeMap::new() }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -64,10 +61,7 @@ impl Pages {
             self.len = self.len.max(end);
         }
         for piece in pieces(offset, bytes.len(), PAGE_BYTES) {
-            let page = self
-                .pages
-                .entry(piece.index)
-                .or_insert_with(|| Arc::new(ZEROS));
+            let page = self.pages.entry(piece.index).or_insert_with(|| Arc::new(ZEROS));
             let start = piece.within;
             let end = start + piece.range.len();
             Arc::make_mut(page)[start..end].copy_from_slice(&bytes[piece.range]);
@@ -116,13 +110,10 @@ impl PartialEq for Pages {
 
 /// Where `len` bytes from `offset` on end; `InvalidInput` behind the largest offset there is.
 pub(super) fn end_of(offset: u64, len: usize) -> io::Result<u64> {
-    u64::try_from(len)
-        .ok()
-        .and_then(|len| offset.checked_add(len))
-        .ok_or_else(|| {
-            let message = format!("{len} bytes at offset {offset} end behind the largest offset");
-            io::Error::new(io::ErrorKind::InvalidInput, message)
-        })
+    u64::try_from(len).ok().and_then(|len| offset.checked_add(len)).ok_or_else(|| {
+        let message = format!("{len} bytes at offset {offset} end behind the largest offset");
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    })
 }
 
 /// A run of bytes that lies inside one page or sector.
@@ -147,11 +138,7 @@ pub(super) fn pieces(offset: u64, len: usize, size: usize) -> impl Iterator<Item
         let within = (at % size as u64) as usize;
         let range = start..len.min(start + size - within);
         start = range.end;
-        Some(Piece {
-            index: at / size as u64,
-            within,
-            range,
-        })
+        Some(Piece { index: at / size as u64, within, range })
     })
 }
 
@@ -163,15 +150,11 @@ mod tests {
     #[test]
     fn bytes_behind_a_cut_stay_gone() {
         let mut pages = Pages::default();
-        pages
-            .write_at(PAGE_BYTES as u64 - 2, b"abcd")
-            .expect("in range");
+        pages.write_at(PAGE_BYTES as u64 - 2, b"abcd").expect("in range");
         pages.set_len(PAGE_BYTES as u64 - 1);
         pages.set_len(PAGE_BYTES as u64 + 2);
         let mut tail = [9; 4];
-        pages
-            .read_at(PAGE_BYTES as u64 - 2, &mut tail)
-            .expect("in range");
+        pages.read_at(PAGE_BYTES as u64 - 2, &mut tail).expect("in range");
         assert_eq!(&tail, b"a\0\0\0");
     }
 

@@ -58,11 +58,7 @@ impl RealDisk {
     fn directory_path(&self, dir: &str) -> io::Result<PathBuf> {
         name::check_directory(dir)?;
         // Joining an empty name would add a slash.
-        Ok(if dir.is_empty() {
-            self.root.clone()
-        } else {
-            self.root.join(dir)
-        })
+        Ok(if dir.is_empty() { self.root.clone() } else { self.root.join(dir) })
     }
 
     fn open_as(&self, name: &str, options: &OpenOptions, action: &str) -> io::Result<RealFile> {
@@ -100,11 +96,7 @@ impl Disk for RealDisk {
     }
 
     fn open_read_only(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(self.open_as(
-            name,
-            OpenOptions::new().read(true),
-            "open",
-        )?))
+        Ok(Arc::new(self.open_as(name, OpenOptions::new().read(true), "open")?))
     }
 
     /// Names that are not UTF-8 are left out: a store has none.
@@ -117,9 +109,7 @@ impl Disk for RealDisk {
             Ok(entries) => {
                 for entry in entries {
                     let entry = entry.map_err(|error| failed("list", &path, &error))?;
-                    let kind = entry
-                        .file_type()
-                        .map_err(|error| failed("list", &path, &error))?;
+                    let kind = entry.file_type().map_err(|error| failed("list", &path, &error))?;
                     if let (false, Some(name)) = (kind.is_dir(), entry.file_name().to_str()) {
                         names.push(name.to_owned());
                     }
@@ -149,17 +139,13 @@ impl Disk for RealDisk {
         let mut options = owner_only();
         options.read(true).write(true).create(true).truncate(false);
         let file = self.open_as(name, &options, "open")?;
-        file.file
-            .try_lock()
-            .map_err(|error| not_locked(&file.path, error))?;
+        file.file.try_lock().map_err(|error| not_locked(&file.path, error))?;
         Ok(Box::new(file))
     }
 
     fn lock_shared(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         let file = self.open_as(name, OpenOptions::new().read(true), "open")?;
-        file.file
-            .try_lock_shared()
-            .map_err(|error| not_locked(&file.path, error))?;
+        file.file.try_lock_shared().map_err(|error| not_locked(&file.path, error))?;
         Ok(Box::new(file))
     }
 
@@ -180,9 +166,7 @@ impl DiskLock for RealFile {}
 impl DiskFile for RealFile {
     fn len(&self) -> io::Result<u64> {
         let metadata = self.file.metadata();
-        Ok(metadata
-            .map_err(|error| failed("look at", &self.path, &error))?
-            .len())
+        Ok(metadata.map_err(|error| failed("look at", &self.path, &error))?.len())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -202,9 +186,7 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file
-            .sync_data()
-            .map_err(|error| failed("sync", &self.path, &error))
+        self.file.sync_data().map_err(|error| failed("sync", &self.path, &error))
     }
 }
 
@@ -275,9 +257,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn sync_directory(path: &Path) -> io::Result<()> {
-    path.metadata()
-        .map(drop)
-        .map_err(|error| failed("sync directory", path, &error))
+    path.metadata().map(drop).map_err(|error| failed("sync directory", path, &error))
 }
 
 fn owner_only() -> OpenOptions {
@@ -300,10 +280,7 @@ fn not_locked(path: &Path, error: TryLockError) -> io::Error {
 
 /// `error` with what was tried and on which path, of the same kind.
 fn failed(action: &str, path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("could not {action} {}: {error}", path.display()),
-    )
+    io::Error::new(error.kind(), format!("could not {action} {}: {error}", path.display()))
 }
 
 /// Reading and writing at an offset, whole or not at all as far as the answer goes.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::disk::Disk;
 
-use super::base::{Base, FILE_NAME, Integrity, Meta, SegmentMark};
+use super::base::{self, Base, FILE_NAME, Integrity, Meta, SegmentMark};
 use super::journal::{Failure, Goal, Purpose};
 use super::memtable::Memtable;
 use super::row::Lsn;
@@ -49,9 +49,7 @@ pub(crate) struct Frozen {
 impl Engine {
     fn checkpointer(&self) -> MutexGuard<'_, Checkpointer> {
         // A panic in here leaves at worst a frozen memtable, which the next checkpoint takes up.
-        self.checkpointer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves everything committed so far into the base. Answers the LSN that the base then has.
@@ -128,9 +126,7 @@ impl Engine {
 
     fn wait_until_durable(&self, lsn: Lsn) -> Result<(), Error> {
         let group = &self.journal.group;
-        let waited = group
-            .wait(Goal::Synced(lsn))
-            .and_then(|()| group.wait(Goal::Visible(lsn)));
+        let waited = group.wait(Goal::Synced(lsn)).and_then(|()| group.wait(Goal::Visible(lsn)));
         waited.map_err(|Failure::InFlight(cause)| Error::Poisoned { cause })
     }
 
@@ -152,15 +148,9 @@ impl Engine {
         let base = Arc::new(base.snapshot()?);
         let base_written_bytes = self.disk.traffic_in("").bytes_written;
         let view = self.view();
-        self.publish(View {
-            active: view.active.clone(),
-            frozen: None,
-            base,
-            base_written_bytes,
-        });
+        self.publish(View { active: view.active.clone(), frozen: None, base, base_written_bytes });
         checkpointer.frozen = None;
-        self.registry
-            .end_above(base_written_bytes, self.options.snapshot_limit_bytes);
+        self.registry.end_above(base_written_bytes, self.options.snapshot_limit_bytes);
         Ok(())
     }
 
@@ -183,18 +173,12 @@ impl Engine {
         {
             tracing::warn!(error = %error, "closing the failed base reported an error");
         }
-        let file = self
-            .disk
-            .open(FILE_NAME)
-            .map_err(Error::io("open", FILE_NAME))?;
+        let file = self.disk.open(FILE_NAME).map_err(Error::io("open", FILE_NAME))?;
         let base = Base::open(file, self.options.cache_bytes, Integrity::Trust)?;
         let snapshot = Arc::new(base.snapshot()?);
         checkpointer.meta = snapshot.meta().clone();
         checkpointer.base = Some(base);
-        *view = Arc::new(View {
-            base: snapshot,
-            ..View::clone(&view)
-        });
+        *view = Arc::new(View { base: snapshot, ..View::clone(&view) });
         self.base_suspect.store(false, Ordering::Release);
         drop(view);
         drop(writer);
@@ -202,11 +186,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes notice of a failed read: an I/O error has latched the base, reads included, so it has to
+    /// be opened anew.
+    pub(crate) fn read_failed(&self, error: base::Error) -> Error {
+        if matches!(error, base::Error::Io { .. }) {
+            self.base_suspect.store(true, Ordering::Release);
+            self.pressure.request();
+        }
+        error.into()
+    }
+
     /// Asks for a checkpoint where memory or journal have reached their budget.
     pub(crate) fn request_checkpoint_if_due(&self) {
         let memtable_bytes = self.view().active.bytes();
-        self.pressure
-            .request_if_due(memtable_bytes, self.journal.group.appended_bytes());
+        self.pressure.request_if_due(memtable_bytes, self.journal.group.appended_bytes());
     }
 
     /// Back-pressure: waits until there is memory for more rows. Holds no lock.

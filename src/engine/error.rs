@@ -97,13 +97,7 @@ impl From<journal::Error> for Error {
     fn from(error: journal::Error) -> Self {
         let full = error.is_full();
         let error = Self::Journal(error);
-        if full {
-            Self::Full {
-                source: Box::new(error),
-            }
-        } else {
-            error
-        }
+        if full { Self::Full { source: Box::new(error) } } else { error }
     }
 }
 
@@ -114,13 +108,7 @@ impl From<base::Error> for Error {
         }
         let full = error.is_full();
         let error = Self::Base(error);
-        if full {
-            Self::Full {
-                source: Box::new(error),
-            }
-        } else {
-            error
-        }
+        if full { Self::Full { source: Box::new(error) } } else { error }
     }
 }
 
@@ -128,18 +116,8 @@ impl Error {
     pub(crate) fn io(action: &'static str, file: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             let full = journal::is_full(&source);
-            let error = Self::Io {
-                action,
-                file,
-                source,
-            };
-            if full {
-                Self::Full {
-                    source: Box::new(error),
-                }
-            } else {
-                error
-            }
+            let error = Self::Io { action, file, source };
+            if full { Self::Full { source: Box::new(error) } } else { error }
         }
     }
 }

@@ -51,18 +51,13 @@ impl Running {
             let syncer = engine.clone();
             threads.push(spawn("highwater-sync", move || syncer.run_syncs())?);
             let checkpointer = engine.clone();
-            threads.push(spawn("highwater-checkpoint", move || {
-                checkpointer.run_checkpoints()
-            })?);
+            threads.push(spawn("highwater-checkpoint", move || checkpointer.run_checkpoints())?);
             if !engine.base_verified.load(Ordering::Acquire) {
                 let scrubber = engine.clone();
                 threads.push(spawn("highwater-scrub", move || scrubber.scrub())?);
             }
         }
-        Ok(Self {
-            engine,
-            threads: Mutex::new(threads),
-        })
+        Ok(Self { engine, threads: Mutex::new(threads) })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -104,14 +99,12 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Engine {
     fn run_syncs(&self) {
-        self.journal
-            .group
-            .run_background(self.options.sync_interval, || {
-                // Where there is no room now, the commit that needs it will say so.
-                if let Err(error) = self.journal.prepare_ahead() {
-                    tracing::warn!(error = %error, "no room could be made ready for the journal");
-                }
-            });
+        self.journal.group.run_background(self.options.sync_interval, || {
+            // Where there is no room now, the commit that needs it will say so.
+            if let Err(error) = self.journal.prepare_ahead() {
+                tracing::warn!(error = %error, "no room could be made ready for the journal");
+            }
+        });
     }
 
     /// Makes everything committed so far durable, and says so on the disk.
@@ -145,10 +138,7 @@ impl Engine {
     }
 
     fn close_base(&self) -> Result<(), Error> {
-        let mut checkpointer = self
-            .checkpointer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut checkpointer = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner);
         self.registry.end_all();
         match checkpointer.base.take() {
             Some(base) => Ok(base.close()?),

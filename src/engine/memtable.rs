@@ -105,8 +105,7 @@ impl Memtable {
             None => {
                 let versions = Versions::new(version);
                 let bytes = ENTRY_BYTES + full_key.len() + versions.heap_bytes();
-                self.chains
-                    .insert(full_key.into(), Chain(Mutex::new(versions)));
+                self.chains.insert(full_key.into(), Chain(Mutex::new(versions)));
                 self.bytes.fetch_add(bytes, Ordering::Relaxed);
             }
         });
@@ -188,10 +187,7 @@ struct Version {
 
 impl Versions {
     fn new(newest: Version) -> Self {
-        Self {
-            newest,
-            older: Vec::new(),
-        }
+        Self { newest, older: Vec::new() }
     }
 
     /// The row as of LSN `at`.

@@ -24,9 +24,7 @@ pub(crate) struct MergedScan<'a> {
 impl<'a> MergedScan<'a> {
     /// Merges `sources`, given newest first.
     pub(crate) fn new(sources: impl IntoIterator<Item = Source<'a>>) -> Self {
-        Self {
-            sources: sources.into_iter().map(Peeked::new).collect(),
-        }
+        Self { sources: sources.into_iter().map(Peeked::new).collect() }
     }
 
     /// The next row from one end, deletions passed over.
@@ -113,11 +111,7 @@ struct Peeked<'a> {
 
 impl<'a> Peeked<'a> {
     fn new(source: Source<'a>) -> Self {
-        Self {
-            source,
-            front: None,
-            back: None,
-        }
+        Self { source, front: None, back: None }
     }
 
     /// Looks at the entry at `end`. The last entry of a source stands at both ends: whichever end

@@ -9,6 +9,7 @@
 
 mod base;
 mod checkpoint;
+mod create;
 mod error;
 pub(crate) mod journal;
 mod life;
@@ -74,19 +75,14 @@ pub(crate) struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("opening", &self.opening)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("opening", &self.opening).finish_non_exhaustive()
     }
 }
 
 impl Engine {
     fn view(&self) -> Arc<View> {
         // Publishing is one assignment: the view is whole even after a panic.
-        self.view
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn publish(&self, view: View) {

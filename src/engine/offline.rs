@@ -35,9 +35,7 @@ impl Offline {
         let lock = lock_shared(disk)?;
         let found = match examine(disk)? {
             Examination::Absent(_) => {
-                return Err(Error::Missing {
-                    store: disk.label(),
-                });
+                return Err(Error::Missing { store: disk.label() });
             }
             Examination::Store(found) => *found,
         };
@@ -48,12 +46,7 @@ impl Offline {
         })?;
         let base = Arc::new(found.base.snapshot()?);
         Ok(Self {
-            view: View {
-                active: Arc::new(memtable),
-                frozen: None,
-                base,
-                base_written_bytes: 0,
-            },
+            view: View { active: Arc::new(memtable), frozen: None, base, base_written_bytes: 0 },
             listing: found.listing,
             meta: found.meta,
             findings: found.findings,
@@ -99,9 +92,9 @@ impl Offline {
 fn lock_shared(disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, Error> {
     match disk.lock_shared(LOCK) {
         Ok(lock) => Ok(Some(lock)),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked {
-            store: disk.label(),
-        }),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            Err(Error::Locked { store: disk.label() })
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("lock", LOCK)(error)),
     }

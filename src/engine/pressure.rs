@@ -69,15 +69,14 @@ impl Pressure {
     pub(crate) fn counts(&self) -> CheckpointCounts {
         let state = self.lock();
         let (completed, failures_in_a_row) = (state.completed, state.failures_in_a_row);
-        CheckpointCounts {
-            completed,
-            failures_in_a_row,
-        }
+        CheckpointCounts { completed, failures_in_a_row }
     }
 
     /// Asks for a checkpoint if memtable or journal have grown enough since the last one.
     pub(crate) fn request_if_due(&self, memtable_bytes: usize, journal_bytes: u64) {
-        let since_freeze = journal_bytes - self.journal_bytes_frozen.load(Ordering::Acquire);
+        let frozen_at = self.journal_bytes_frozen.load(Ordering::Acquire);
+        // A memtable may be frozen between the caller's look at the journal and this one.
+        let since_freeze = journal_bytes.saturating_sub(frozen_at);
         let full = memtable_bytes >= self.memtable_limit_bytes;
         let half = memtable_bytes >= self.memtable_limit_bytes / 2;
         if !half && since_freeze < self.journal_limit_bytes {
@@ -89,6 +88,12 @@ impl Pressure {
             state.requested = true;
             self.changed.notify_all();
         }
+    }
+
+    /// Asks for a checkpoint now.
+    pub(crate) fn request(&self) {
+        self.lock().requested = true;
+        self.changed.notify_all();
     }
 
     /// Waits until there is memory for more rows, asking for it to be made. Gives up after the
@@ -125,8 +130,7 @@ impl Pressure {
 
     /// A memtable was taken away from the writers.
     pub(crate) fn frozen(&self, journal_bytes: u64) {
-        self.journal_bytes_frozen
-            .store(journal_bytes, Ordering::Release);
+        self.journal_bytes_frozen.store(journal_bytes, Ordering::Release);
         self.lock().frozen = true;
         self.changed.notify_all();
     }
@@ -152,9 +156,7 @@ impl Pressure {
         let state = self.lock();
         let mut state = match retry_after {
             Some(pause) => {
-                let waited = self
-                    .changed
-                    .wait_timeout_while(state, pause, |state| !state.stop);
+                let waited = self.changed.wait_timeout_while(state, pause, |state| !state.stop);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
             None => {
@@ -179,10 +181,7 @@ impl Pressure {
 
     /// The pace of one checkpoint.
     pub(crate) fn pace(&self) -> Pace<'_> {
-        Pace {
-            pressure: self,
-            piece_began: Instant::now(),
-        }
+        Pace { pressure: self, piece_began: Instant::now() }
     }
 }
 
@@ -201,11 +200,7 @@ impl Pace<'_> {
             let state = self.pressure.lock();
             let nobody_waits = |state: &mut State| state.waiting == 0 && !state.stop;
             // Whether it was cut short or not, the checkpoint goes on.
-            drop(
-                self.pressure
-                    .changed
-                    .wait_timeout_while(state, pause, nobody_waits),
-            );
+            drop(self.pressure.changed.wait_timeout_while(state, pause, nobody_waits));
         }
         self.piece_began = Instant::now();
     }

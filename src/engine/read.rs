@@ -34,10 +34,7 @@ pub(crate) struct KeyRange {
 impl KeyRange {
     /// Every key.
     pub(crate) fn all() -> Self {
-        Self {
-            start: Bound::Unbounded,
-            end: Bound::Unbounded,
-        }
+        Self { start: Bound::Unbounded, end: Bound::Unbounded }
     }
 
     /// The keys that begin with `prefix`.
@@ -50,10 +47,7 @@ impl KeyRange {
 
     /// Both ends, borrowed.
     pub(crate) fn bounds(&self) -> KeyBounds<'_> {
-        (
-            self.start.as_ref().map(Vec::as_slice),
-            self.end.as_ref().map(Vec::as_slice),
-        )
+        (self.start.as_ref().map(Vec::as_slice), self.end.as_ref().map(Vec::as_slice))
     }
 
     /// Whether no key can lie in the range, because its end does not lie behind its start.

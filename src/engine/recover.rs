@@ -80,16 +80,7 @@ pub(crate) fn examine(disk: &dyn Disk) -> Result<Examination, Error> {
         }
         Ok::<(), journal::Error>(())
     })?;
-    let found = Found {
-        listing,
-        base,
-        base_len,
-        integrity,
-        meta,
-        findings,
-        measure,
-        last_micros,
-    };
+    let found = Found { listing, base, base_len, integrity, meta, findings, measure, last_micros };
     Ok(Examination::Store(Box::new(found)))
 }
 
@@ -97,11 +88,7 @@ fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity), Error> {
     let io = |action| Error::io(action, base::FILE_NAME);
     let file = disk.open_read_only(base::FILE_NAME).map_err(io("open"))?;
     let len = file.len().map_err(io("measure"))?;
-    let integrity = if len <= CHECKED_BASE_BYTES {
-        Integrity::Check
-    } else {
-        Integrity::Trust
-    };
+    let integrity = if len <= CHECKED_BASE_BYTES { Integrity::Check } else { Integrity::Trust };
     let overlay = Arc::new(Overlay::new(file).map_err(io("read"))?);
     let base = Base::open(overlay, EXAMINE_CACHE_BYTES, integrity)?;
     Ok((base, len, integrity))
@@ -129,10 +116,7 @@ pub(crate) fn replay(memtable: &Memtable, batch: &Batch<'_>, above: Lsn) {
     let commits = (batch.header.first_lsn..).zip(batch.commits);
     for (lsn, commit) in commits.filter(|(lsn, _)| *lsn > above) {
         // Nobody reads yet: only the newest version of each row matters.
-        let pins = Pins {
-            visible: lsn,
-            snapshots: &[],
-        };
+        let pins = Pins { visible: lsn, snapshots: &[] };
         for row in commit.rows() {
             memtable.insert(lsn, row.table, row.key, row.row.map(Arc::from), &pins);
         }

@@ -85,21 +85,10 @@ impl Inner {
         let id = self.next_id;
         self.next_id += 1;
         let lost = Arc::new(AtomicBool::new(false));
-        self.entries.insert(
-            id,
-            Entry {
-                lsn,
-                base_written_bytes,
-                lost: lost.clone(),
-            },
-        );
+        self.entries.insert(id, Entry { lsn, base_written_bytes, lost: lost.clone() });
         let at = self.lsns.partition_point(|held| *held <= lsn);
         self.lsns.insert(at, lsn);
-        Registration {
-            registry: registry.clone(),
-            id,
-            lost,
-        }
+        Registration { registry: registry.clone(), id, lost }
     }
 }
 

@@ -22,7 +22,7 @@ struct Pinned {
     view: Mutex<Option<Arc<View>>>,
     registration: Registration,
     /// Keeps the store's lock until the last snapshot is gone.
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 impl Engine {
@@ -42,7 +42,7 @@ impl Engine {
             pinned: Arc::new(Pinned {
                 view: Mutex::new(Some(view)),
                 registration,
-                _engine: self.clone(),
+                engine: self.clone(),
             }),
             lsn,
         }
@@ -73,7 +73,8 @@ impl Pinned {
 
 impl Reader for Snapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
-        Ok(self.view()?.get(table, key, self.lsn)?)
+        let row = self.view()?.get(table, key, self.lsn);
+        row.map_err(|error| self.pinned.engine.read_failed(error))
     }
 
     fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
@@ -82,10 +83,7 @@ impl Reader for Snapshot {
             Err(error) => return Box::new(std::iter::once(Err(error))),
         };
         // The scan keeps the registration, and hears when the snapshot is ended.
-        Box::new(Watched {
-            rows: Some(rows),
-            pinned: self.pinned.clone(),
-        })
+        Box::new(Watched { rows: Some(rows), pinned: self.pinned.clone() })
     }
 }
 
@@ -105,7 +103,8 @@ impl<I> Watched<I> {
             self.rows = None;
             return Some(Err(Error::SnapshotLost));
         }
-        let step = advance(rows).map(|row| row.map_err(Error::from));
+        let engine = &self.pinned.engine;
+        let step = advance(rows).map(|row| row.map_err(|error| engine.read_failed(error)));
         if !matches!(step, Some(Ok(_))) {
             self.rows = None;
         }

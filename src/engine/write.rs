@@ -39,6 +39,7 @@ pub(crate) struct Writer {
 /// A transaction: reads the newest staged state and stages rows over it. Nothing happens until the
 /// closure that holds it returns `Ok`.
 pub(crate) struct Tx {
+    engine: Arc<Engine>,
     view: Arc<View>,
     staged: BTreeMap<Table, StagedRows>,
     note: String,
@@ -62,10 +63,7 @@ impl Tx {
     }
 
     fn stage(&mut self, table: Table, key: &[u8], row: MemoryRow) {
-        self.staged
-            .entry(table)
-            .or_default()
-            .insert(key.into(), row);
+        self.staged.entry(table).or_default().insert(key.into(), row);
     }
 
     /// Says what the commit is, for the reader of the log. The last word counts.
@@ -84,7 +82,8 @@ impl Reader for Tx {
         if let Some(row) = self.staged.get(&table).and_then(|rows| rows.get(key)) {
             return Ok(row.clone().map(Row::Memory));
         }
-        Ok(self.view.get(table, key, Lsn::MAX)?)
+        let row = self.view.get(table, key, Lsn::MAX);
+        row.map_err(|error| self.engine.read_failed(error))
     }
 
     fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
@@ -92,7 +91,7 @@ impl Reader for Tx {
             Some(staged) => self.view.scan_over(staged, table, &range, Lsn::MAX),
             None => self.view.scan(table, &range, Lsn::MAX),
         };
-        Box::new(rows.map(|row| row.map_err(Error::from)))
+        Box::new(rows.map(|row| row.map_err(|error| self.engine.read_failed(error))))
     }
 }
 
@@ -181,20 +180,10 @@ impl Engine {
         drop(writer);
         drop(here);
         self.request_checkpoint_if_due();
-        let ticket = |lsn, wrote| Ticket {
-            engine: self.clone(),
-            lsn,
-            wrote,
-        };
+        let ticket = |lsn, wrote| Ticket { engine: self.clone(), lsn, wrote };
         match commit {
-            Ok(Some(lsn)) => Ok(Staged {
-                outcome,
-                ticket: ticket(lsn, true),
-            }),
-            Ok(None) => Ok(Staged {
-                outcome,
-                ticket: ticket(newest, false),
-            }),
+            Ok(Some(lsn)) => Ok(Staged { outcome, ticket: ticket(lsn, true) }),
+            Ok(None) => Ok(Staged { outcome, ticket: ticket(newest, false) }),
             Err(error) => {
                 ticket(newest, false).wait()?;
                 Err(error)
@@ -213,15 +202,12 @@ impl Engine {
         if let Some(cause) = self.journal.group.poison() {
             return Err(Error::Poisoned { cause });
         }
-        if writer.closed {
-            Err(Error::Closed)
-        } else {
-            Ok(writer)
-        }
+        if writer.closed { Err(Error::Closed) } else { Ok(writer) }
     }
 
-    fn begin(&self, writer: &Writer) -> Tx {
+    fn begin(self: &Arc<Self>, writer: &Writer) -> Tx {
         Tx {
+            engine: self.clone(),
             view: self.view(),
             staged: BTreeMap::new(),
             note: String::new(),
@@ -238,13 +224,7 @@ impl Engine {
         durability: Durability,
         purpose: Purpose,
     ) -> Result<Lsn, Error> {
-        let Tx {
-            view,
-            staged,
-            note,
-            micros,
-            next_lsn: lsn,
-        } = tx;
+        let Tx { engine: _, view, staged, note, micros, next_lsn: lsn } = tx;
         let synced = durability == Durability::Synced;
         let header = CommitHeader {
             time_micros: micros,
@@ -269,19 +249,14 @@ impl Engine {
         self.commits.fetch_add(1, Ordering::Relaxed);
         writer.buffer.shrink_to(64 * 1024);
         if publish.is_err() {
-            self.journal
-                .group
-                .poison_after_panic("staging a commit failed");
+            self.journal.group.poison_after_panic("staging a commit failed");
         }
         Ok(lsn)
     }
 
     fn insert_rows(&self, view: &View, lsn: Lsn, rows: Vec<RowWrite>) {
         let registry = self.registry.lock();
-        let pins = Pins {
-            visible: self.journal.group.visible(),
-            snapshots: registry.lsns(),
-        };
+        let pins = Pins { visible: self.journal.group.visible(), snapshots: registry.lsns() };
         for RowWrite { table, key, row } in rows {
             view.active.insert(lsn, table, &key, row, &pins);
         }
@@ -293,11 +268,7 @@ fn checked_rows(staged: BTreeMap<Table, StagedRows>) -> Result<Vec<RowWrite>, Er
     for (table, staged) in staged {
         for (key, row) in staged {
             check("a key", key.len() as u64, MAX_KEY_BYTES)?;
-            check(
-                "a row",
-                row.as_ref().map_or(0, |row| row.len()) as u64,
-                MAX_ROW_BYTES,
-            )?;
+            check("a row", row.as_ref().map_or(0, |row| row.len()) as u64, MAX_ROW_BYTES)?;
             rows.push(RowWrite { table, key, row });
         }
     }
@@ -305,9 +276,5 @@ fn checked_rows(staged: BTreeMap<Table, StagedRows>) -> Result<Vec<RowWrite>, Er
 }
 
 fn check(what: &'static str, len: u64, limit: u64) -> Result<(), Error> {
-    if len > limit {
-        Err(Error::TooLarge { what, len, limit })
-    } else {
-        Ok(())
-    }
+    if len > limit { Err(Error::TooLarge { what, len, limit }) } else { Ok(()) }
 }

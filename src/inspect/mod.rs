@@ -136,11 +136,7 @@ impl Report {
         let identity = Identity::decode(&meta.identity);
         Ok(Self {
             format_version: offline.format_version(),
-            store_id: meta
-                .store_id
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            store_id: meta.store_id.iter().map(|byte| format!("{byte:02x}")).collect(),
             mode: identity.as_ref().map(|identity| identity.mode.to_string()),
             reference: identity.map(|identity| identity.reference.to_string()),
             checkpoint_lsn: meta.checkpoint,
@@ -168,15 +164,9 @@ fn ending(ending: &Ending) -> LogEnd {
     match ending {
         Ending::Closed => LogEnd::Closed,
         Ending::Unclosed => LogEnd::Unclosed,
-        Ending::TornTail {
-            file,
-            offset,
-            bytes,
-        } => LogEnd::TornTail {
-            file: file.clone(),
-            offset: *offset,
-            bytes: *bytes,
-        },
+        Ending::TornTail { file, offset, bytes } => {
+            LogEnd::TornTail { file: file.clone(), offset: *offset, bytes: *bytes }
+        }
     }
 }
 
@@ -213,10 +203,5 @@ fn table_name(table: Table) -> &'static str {
 
 fn stepped_over(offline: &Offline) -> Vec<Place> {
     let places = offline.findings.stepped_over.iter();
-    places
-        .map(|place| Place {
-            file: place.file.clone(),
-            offset: place.offset,
-        })
-        .collect()
+    places.map(|place| Place { file: place.file.clone(), offset: place.offset }).collect()
 }

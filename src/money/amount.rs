@@ -57,9 +57,7 @@ impl Amount {
     /// [`Error::Overflow`] where it does not fit.
     pub fn checked_add(self, other: Self) -> Result<Self, Error> {
         let sum = self.0.checked_add(other.0);
-        sum.map(Self).ok_or(Error::Overflow {
-            operation: "adding two amounts",
-        })
+        sum.map(Self).ok_or(Error::Overflow { operation: "adding two amounts" })
     }
 
     /// The difference.
@@ -68,9 +66,7 @@ impl Amount {
     /// [`Error::Overflow`] where it does not fit.
     pub fn checked_sub(self, other: Self) -> Result<Self, Error> {
         let difference = self.0.checked_sub(other.0);
-        difference.map(Self).ok_or(Error::Overflow {
-            operation: "subtracting two amounts",
-        })
+        difference.map(Self).ok_or(Error::Overflow { operation: "subtracting two amounts" })
     }
 
     /// The amount with its sign turned.
@@ -79,9 +75,7 @@ impl Amount {
     /// [`Error::Overflow`] for [`Amount::MIN`].
     pub fn checked_neg(self) -> Result<Self, Error> {
         let negated = self.0.checked_neg();
-        negated.map(Self).ok_or(Error::Overflow {
-            operation: "negating an amount",
-        })
+        negated.map(Self).ok_or(Error::Overflow { operation: "negating an amount" })
     }
 
     /// The amount of this size and sign, or `None` where it does not fit.
@@ -144,30 +138,20 @@ mod tests {
     fn an_amount_as_large_as_real_ones_fits_and_an_nft_id_is_refused() {
         // The story: transferFrom calls carry ERC-721 ids in the amount column. One of 7.3e76 once
         // wrapped into a plausible balance.
-        assert_eq!(
-            "1000000000000000000000000000000000".parse(),
-            Ok(Amount(10i128.pow(33)))
-        );
+        assert_eq!("1000000000000000000000000000000000".parse(), Ok(Amount(10i128.pow(33))));
         let id = format!("73{}", "0".repeat(75));
         assert_eq!(id.parse::<Amount>(), Err(Error::TooLarge { kind: KIND }));
         let above = "170141183460469231731687303715884105728";
         assert_eq!(above.parse::<Amount>(), Err(Error::TooLarge { kind: KIND }));
         assert_eq!(format!("-{above}").parse(), Ok(Amount::MIN));
-        assert_eq!(
-            format!("-{above}9").parse::<Amount>(),
-            Err(Error::TooLarge { kind: KIND })
-        );
+        assert_eq!(format!("-{above}9").parse::<Amount>(), Err(Error::TooLarge { kind: KIND }));
     }
 
     #[test]
     fn what_is_no_whole_number_is_refused_with_its_place() {
-        for (text, character, at) in [
-            ("+5", '+', 0),
-            ("1_000", '_', 1),
-            ("5.0", '.', 1),
-            ("1e3", 'e', 1),
-            ("٣", '٣', 0),
-        ] {
+        for (text, character, at) in
+            [("+5", '+', 0), ("1_000", '_', 1), ("5.0", '.', 1), ("1e3", 'e', 1), ("٣", '٣', 0)]
+        {
             let refused = Err(Error::UnexpectedCharacter { character, at });
             assert_eq!(text.parse::<Amount>(), refused, "{text:?}");
         }

@@ -71,11 +71,7 @@ impl Asset {
         }
         if self.scale != other.scale {
             let (left, right) = (self.scale, other.scale);
-            return Err(Error::ScaleConflict {
-                key: self.key.clone(),
-                left,
-                right,
-            });
+            return Err(Error::ScaleConflict { key: self.key.clone(), left, right });
         }
         Ok(())
     }
@@ -126,10 +122,7 @@ impl Money {
         let number = decimal::parse(text, asset.scale, Sign::Allowed, KIND)?;
         let amount = Amount::from_magnitude(number.negative, number.exact()?)
             .ok_or(Error::TooLarge { kind: KIND })?;
-        Ok(Self {
-            asset: asset.clone(),
-            amount,
-        })
+        Ok(Self { asset: asset.clone(), amount })
     }
 
     /// The asset.
@@ -148,10 +141,7 @@ impl Money {
     /// [`Error::DifferentAssets`], [`Error::ScaleConflict`], [`Error::Overflow`].
     pub fn checked_add(&self, other: &Self) -> Result<Self, Error> {
         self.asset.same(&other.asset)?;
-        Ok(Self {
-            asset: self.asset.clone(),
-            amount: self.amount.checked_add(other.amount)?,
-        })
+        Ok(Self { asset: self.asset.clone(), amount: self.amount.checked_add(other.amount)? })
     }
 
     /// The difference.
@@ -160,10 +150,7 @@ impl Money {
     /// [`Error::DifferentAssets`], [`Error::ScaleConflict`], [`Error::Overflow`].
     pub fn checked_sub(&self, other: &Self) -> Result<Self, Error> {
         self.asset.same(&other.asset)?;
-        Ok(Self {
-            asset: self.asset.clone(),
-            amount: self.amount.checked_sub(other.amount)?,
-        })
+        Ok(Self { asset: self.asset.clone(), amount: self.amount.checked_sub(other.amount)? })
     }
 }
 
@@ -198,62 +185,28 @@ mod tests {
         assert_eq!(read(2, "12.340"), Ok(1234));
         assert_eq!(read(18, "1e-7"), Ok(100_000_000_000));
         assert_eq!(read(0, "5e3"), Ok(5_000));
-        assert_eq!(
-            read(2, "12.345"),
-            Err(Error::Inexact { at: 5, decimals: 2 })
-        );
-        assert_eq!(
-            read(2, "--1"),
-            Err(Error::UnexpectedCharacter {
-                character: '-',
-                at: 1
-            })
-        );
-        assert_eq!(
-            read(24, "170141183460470"),
-            Err(Error::TooLarge { kind: KIND })
-        );
-        assert_eq!(
-            read(0, "-170141183460469231731687303715884105728"),
-            Ok(i128::MIN)
-        );
+        assert_eq!(read(2, "12.345"), Err(Error::Inexact { at: 5, decimals: 2 }));
+        assert_eq!(read(2, "--1"), Err(Error::UnexpectedCharacter { character: '-', at: 1 }));
+        assert_eq!(read(24, "170141183460470"), Err(Error::TooLarge { kind: KIND }));
+        assert_eq!(read(0, "-170141183460469231731687303715884105728"), Ok(i128::MIN));
     }
 
     #[test]
     fn different_assets_do_not_add() {
-        let (one, other) = (
-            asset(2),
-            Asset::new("chain", "other", 2).expect("a good asset"),
-        );
+        let (one, other) = (asset(2), Asset::new("chain", "other", 2).expect("a good asset"));
         let money = |asset: &Asset| Money::new(asset.clone(), Amount::from_units(1));
-        let refused = Error::DifferentAssets {
-            left: one.key.clone(),
-            right: other.key.clone(),
-        };
-        assert_eq!(
-            money(&one).checked_add(&money(&other)),
-            Err(refused.clone())
-        );
+        let refused = Error::DifferentAssets { left: one.key.clone(), right: other.key.clone() };
+        assert_eq!(money(&one).checked_add(&money(&other)), Err(refused.clone()));
         assert_eq!(money(&one).checked_sub(&money(&other)), Err(refused));
-        let conflict = Error::ScaleConflict {
-            key: one.key.clone(),
-            left: 2,
-            right: 3,
-        };
+        let conflict = Error::ScaleConflict { key: one.key.clone(), left: 2, right: 3 };
         assert_eq!(money(&one).checked_add(&money(&asset(3))), Err(conflict));
-        assert_eq!(
-            money(&one).checked_sub(&money(&one)),
-            Ok(Money::new(one, Amount::ZERO))
-        );
+        assert_eq!(money(&one).checked_sub(&money(&one)), Ok(Money::new(one, Amount::ZERO)));
     }
 
     #[test]
     fn a_scale_from_a_real_token_list_is_refused() {
         for scale in [25, 69, 100, 148] {
-            assert_eq!(
-                Asset::new("a", "b", scale),
-                Err(Error::ScaleOutOfRange { scale })
-            );
+            assert_eq!(Asset::new("a", "b", scale), Err(Error::ScaleOutOfRange { scale }));
         }
         assert_eq!(Asset::new("a", "b", 0).map(|asset| asset.scale()), Ok(0));
         assert_eq!(

@@ -33,10 +33,7 @@ impl Decimal {
     pub(super) fn exact(self) -> Result<u128, Error> {
         match self.lost.at {
             None => Ok(self.units),
-            Some(at) => Err(Error::Inexact {
-                at,
-                decimals: self.decimals,
-            }),
+            Some(at) => Err(Error::Inexact { at, decimals: self.decimals }),
         }
     }
 
@@ -108,12 +105,7 @@ pub(super) fn parse(
             units = append(units, 0).ok_or(Error::TooLarge { kind })?;
         }
     }
-    Ok(Decimal {
-        negative: parts.negative,
-        units,
-        decimals,
-        lost,
-    })
+    Ok(Decimal { negative: parts.negative, units, decimals, lost })
 }
 
 /// `units` with one more digit behind it.
@@ -140,27 +132,13 @@ impl<'t> Parts<'t> {
         }
         let negative = sign == Sign::Allowed && cursor.take(b"-").is_some();
         let (whole_at, whole) = cursor.digits()?;
-        let (fraction_at, fraction) = if cursor.take(b".").is_some() {
-            cursor.digits()?
-        } else {
-            (cursor.at, &[][..])
-        };
-        let exponent = if cursor.take(b"eE").is_some() {
-            cursor.exponent()?
-        } else {
-            0
-        };
+        let (fraction_at, fraction) =
+            if cursor.take(b".").is_some() { cursor.digits()? } else { (cursor.at, &[][..]) };
+        let exponent = if cursor.take(b"eE").is_some() { cursor.exponent()? } else { 0 };
         if cursor.at < text.len() {
             return Err(cursor.unexpected());
         }
-        Ok(Self {
-            negative,
-            whole,
-            whole_at,
-            fraction,
-            fraction_at,
-            exponent,
-        })
+        Ok(Self { negative, whole, whole_at, fraction, fraction_at, exponent })
     }
 
     /// Every digit before the exponent, with its position in the text.
@@ -193,38 +171,22 @@ impl<'t> Cursor<'t> {
         let rest = &self.text.as_bytes()[start..];
         let digits = &rest[..rest.iter().take_while(|byte| byte.is_ascii_digit()).count()];
         self.at += digits.len();
-        if digits.is_empty() {
-            Err(self.unexpected())
-        } else {
-            Ok((start, digits))
-        }
+        if digits.is_empty() { Err(self.unexpected()) } else { Ok((start, digits)) }
     }
 
     fn exponent(&mut self) -> Result<i64, Error> {
         let sign = self.take(b"+-");
         let (_, digits) = self.digits()?;
-        let magnitude = digits.iter().fold(0i64, |sum, byte| {
-            sum.saturating_mul(10)
-                .saturating_add(i64::from(byte - b'0'))
-        });
-        Ok(if sign == Some(b'-') {
-            -magnitude
-        } else {
-            magnitude
-        })
+        let magnitude = digits
+            .iter()
+            .fold(0i64, |sum, byte| sum.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+        Ok(if sign == Some(b'-') { -magnitude } else { magnitude })
     }
 
     /// Why the text cannot go on as it does here.
     pub(super) fn unexpected(&self) -> Error {
-        match self
-            .text
-            .get(self.at..)
-            .and_then(|rest| rest.chars().next())
-        {
-            Some(character) => Error::UnexpectedCharacter {
-                character,
-                at: self.at,
-            },
+        match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+            Some(character) => Error::UnexpectedCharacter { character, at: self.at },
             None => Error::Incomplete { at: self.at },
         }
     }

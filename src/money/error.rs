@@ -125,10 +125,7 @@ pub enum KeyFault {
     Empty,
 
     /// It has more bytes than [`TokenKey::MAX_PART_BYTES`].
-    #[error(
-        "has {bytes} bytes, of which {} are possible",
-        TokenKey::MAX_PART_BYTES
-    )]
+    #[error("has {bytes} bytes, of which {} are possible", TokenKey::MAX_PART_BYTES)]
     TooLong {
         /// Its length.
         bytes: usize,

@@ -52,10 +52,7 @@ impl TokenKey {
         if is_evm(address) {
             stored[chain.len()..].make_ascii_lowercase();
         }
-        Ok(Self {
-            stored: stored.into(),
-            chain_bytes,
-        })
+        Ok(Self { stored: stored.into(), chain_bytes })
     }
 
     /// The chain's name, as it was given.
@@ -76,20 +73,13 @@ impl TokenKey {
     /// The key that is stored as `bytes`, or `None` where no key is stored so.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (chain, address) = std::str::from_utf8(bytes).ok()?.split_once(SEPARATOR)?;
-        Self::new(chain, address)
-            .ok()
-            .filter(|key| key.as_bytes() == bytes)
+        Self::new(chain, address).ok().filter(|key| key.as_bytes() == bytes)
     }
 
     /// What the stored keys of all tokens on `chain` begin with whose address begins with `prefix`,
     /// spelled exactly so.
     pub(crate) fn stored_prefix(chain: &str, prefix: &str) -> Vec<u8> {
-        [
-            chain.as_bytes(),
-            SEPARATOR.encode_utf8(&mut [0]).as_bytes(),
-            prefix.as_bytes(),
-        ]
-        .concat()
+        [chain.as_bytes(), SEPARATOR.encode_utf8(&mut [0]).as_bytes(), prefix.as_bytes()].concat()
     }
 
     /// How EVM addresses that begin with `prefix` in some case are spelled here, if that differs.
@@ -168,11 +158,7 @@ mod tests {
             assert_eq!(key("any chain", spelling).address(), WETH.to_lowercase());
         }
         assert_ne!(key("ethereum", WETH), key("base", WETH));
-        assert_ne!(
-            key("ethereum", WETH),
-            key("Ethereum", WETH),
-            "chain names are as given"
-        );
+        assert_ne!(key("ethereum", WETH), key("Ethereum", WETH), "chain names are as given");
     }
 
     #[test]
@@ -197,30 +183,15 @@ mod tests {
         };
         assert_eq!(fault("", "x"), (KeyPart::Chain, KeyFault::Empty));
         assert_eq!(fault("x", ""), (KeyPart::Address, KeyFault::Empty));
-        assert_eq!(
-            fault(&long, "x"),
-            (KeyPart::Chain, KeyFault::TooLong { bytes: 129 })
-        );
-        assert_eq!(
-            fault("x", &long),
-            (KeyPart::Address, KeyFault::TooLong { bytes: 129 })
-        );
+        assert_eq!(fault(&long, "x"), (KeyPart::Chain, KeyFault::TooLong { bytes: 129 }));
+        assert_eq!(fault("x", &long), (KeyPart::Address, KeyFault::TooLong { bytes: 129 }));
         for character in ['\0', '\n', '\u{7f}', '\u{85}'] {
             let control = KeyFault::ControlCharacter { character, at: 1 };
-            assert_eq!(
-                fault(&format!("a{character}b"), "x"),
-                (KeyPart::Chain, control)
-            );
-            assert_eq!(
-                fault("x", &format!("a{character}b")),
-                (KeyPart::Address, control)
-            );
+            assert_eq!(fault(&format!("a{character}b"), "x"), (KeyPart::Chain, control));
+            assert_eq!(fault("x", &format!("a{character}b")), (KeyPart::Address, control));
         }
         assert_eq!(key(&long[1..], &long[1..]).chain().len(), 128);
-        assert_eq!(
-            TokenKey::new("x", "").expect_err("empty").to_string(),
-            "the address is empty"
-        );
+        assert_eq!(TokenKey::new("x", "").expect_err("empty").to_string(), "the address is empty");
     }
 
     #[test]

@@ -58,13 +58,8 @@ impl Price {
     /// # Errors
     /// Every [`Error`] of [`Price::from_str`] but [`Error::Inexact`].
     pub fn parse_rounded(text: &str, rounding: Rounding) -> Result<Rounded<Self>, Error> {
-        let (units, rounded) = read(text)?
-            .round(rounding)
-            .ok_or(Error::TooLarge { kind: KIND })?;
-        Ok(Rounded {
-            value: Self(units),
-            rounded,
-        })
+        let (units, rounded) = read(text)?.round(rounding).ok_or(Error::TooLarge { kind: KIND })?;
+        Ok(Rounded { value: Self(units), rounded })
     }
 
     /// The price nearest to the exact binary value of `number`; from the exact middle, the even one.
@@ -81,9 +76,7 @@ impl Price {
             return Err(Error::NotAPrice { kind: "NaN" });
         }
         if number < 0.0 {
-            return Err(Error::NotAPrice {
-                kind: "a negative number",
-            });
+            return Err(Error::NotAPrice { kind: "a negative number" });
         }
         if number.is_infinite() {
             return Err(Error::NotAPrice { kind: "infinity" });
@@ -99,22 +92,14 @@ impl Price {
                 return Err(too_large);
             }
             let units = if odd == 0 { 0 } else { odd << shift };
-            return Ok(Rounded {
-                value: Self(units),
-                rounded: false,
-            });
+            return Ok(Rounded { value: Self(units), rounded: false });
         }
         let (units, tail) = match 1u128.checked_shl(shift.unsigned_abs()) {
             Some(divisor) => (odd / divisor, Tail::of_division(odd % divisor, divisor)),
             None => (0, Tail::BelowHalf),
         };
-        let units = Rounding::HalfEven
-            .apply(false, units, tail)
-            .ok_or(too_large)?;
-        Ok(Rounded {
-            value: Self(units),
-            rounded: tail != Tail::Zero,
-        })
+        let units = Rounding::HalfEven.apply(false, units, tail).ok_or(too_large)?;
+        Ok(Rounded { value: Self(units), rounded: tail != Tail::Zero })
     }
 
     /// What `quantity` costs at this price: `quantity` is in units of 10^-`from_scale` of the token,
@@ -148,9 +133,7 @@ impl Price {
                 return Err(Error::ScaleOutOfRange { scale });
             }
         }
-        let overflow = Error::Overflow {
-            operation: "multiplying a price by an amount",
-        };
+        let overflow = Error::Overflow { operation: "multiplying a price by an amount" };
         let product = U256::from(self.0) * U256::from(quantity.units().unsigned_abs());
         // Never negative, as no scale is above the decimals of a price; at most 48.
         let places = u64::from(Self::DECIMALS - to_scale) + u64::from(from_scale);

@@ -3,8 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn price(text: &str) -> Price {
-    text.parse()
-        .unwrap_or_else(|error| panic!("{text:?}: {error}"))
+    text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"))
 }
 
 #[test]
@@ -57,11 +56,7 @@ fn what_is_no_price_is_refused_with_its_place() {
     }
     assert_eq!("".parse::<Price>(), Err(Error::Empty));
     for text in ["5.", "1e", "1e-"] {
-        assert_eq!(
-            text.parse::<Price>(),
-            Err(Error::Incomplete { at: text.len() }),
-            "{text}"
-        );
+        assert_eq!(text.parse::<Price>(), Err(Error::Incomplete { at: text.len() }), "{text}");
     }
 }
 
@@ -69,33 +64,17 @@ fn what_is_no_price_is_refused_with_its_place() {
 fn a_price_that_does_not_fit_is_refused_and_takes_no_time() {
     // The story: an exponent of nineteen digits must not be walked one place at a time.
     let too_large = Error::TooLarge { kind: "a price" };
-    for text in [
-        "340282366920938.463463374607431768211456",
-        "1e15",
-        "1e9223372036854775807",
-    ] {
+    for text in ["340282366920938.463463374607431768211456", "1e15", "1e9223372036854775807"] {
         assert_eq!(text.parse::<Price>(), Err(too_large.clone()), "{text}");
     }
     let inexact = |at| Error::Inexact { at, decimals: 24 };
-    assert_eq!(
-        "0.0000000000000000000000001".parse::<Price>(),
-        Err(inexact(26))
-    );
+    assert_eq!("0.0000000000000000000000001".parse::<Price>(), Err(inexact(26)));
     assert_eq!("25e-25".parse::<Price>(), Err(inexact(1)));
     assert_eq!("1e-9223372036854775808".parse::<Price>(), Err(inexact(0)));
-    assert_eq!(
-        "1e-99999999999999999999999".parse::<Price>(),
-        Err(inexact(0))
-    );
+    assert_eq!("1e-99999999999999999999999".parse::<Price>(), Err(inexact(0)));
     let long = format!("{}e-1000", "9".repeat(1000));
     let rounded = Price::parse_rounded(&long, Rounding::HalfEven);
-    assert_eq!(
-        rounded,
-        Ok(Rounded {
-            value: price("1"),
-            rounded: true
-        })
-    );
+    assert_eq!(rounded, Ok(Rounded { value: price("1"), rounded: true }));
 }
 
 #[test]
@@ -117,15 +96,9 @@ fn rounding_a_text_is_asked_for_and_told() {
     let above = "340282366920938.4634633746074317682114559";
     assert_eq!(
         Price::parse_rounded(above, Rounding::Down),
-        Ok(Rounded {
-            value: Price::MAX,
-            rounded: true
-        })
+        Ok(Rounded { value: Price::MAX, rounded: true })
     );
-    assert_eq!(
-        Price::parse_rounded(above, Rounding::Up),
-        Err(Error::TooLarge { kind: "a price" })
-    );
+    assert_eq!(Price::parse_rounded(above, Rounding::Up), Err(Error::TooLarge { kind: "a price" }));
 }
 
 #[test]
@@ -139,27 +112,15 @@ fn a_float_is_taken_at_its_exact_binary_value() {
     assert_eq!(convert(0.5), ("0.5".into(), false));
     assert_eq!(convert(61837.0), ("61837".into(), false));
     assert_eq!(convert(0.1), ("0.100000000000000005551115".into(), true));
-    assert_eq!(
-        convert(2f64.powi(-24)),
-        ("0.000000059604644775390625".into(), false)
-    );
+    assert_eq!(convert(2f64.powi(-24)), ("0.000000059604644775390625".into(), false));
     // 2^-25 is 0.0000000298023223876953125: the 25th decimal is a lone 5, and the even side is down.
-    assert_eq!(
-        convert(2f64.powi(-25)),
-        ("0.000000029802322387695312".into(), true)
-    );
+    assert_eq!(convert(2f64.powi(-25)), ("0.000000029802322387695312".into(), true));
     // Three of it are 0.0000000894069671630859375: here the even side is up.
-    assert_eq!(
-        convert(3.0 * 2f64.powi(-25)),
-        ("0.000000089406967163085938".into(), true)
-    );
+    assert_eq!(convert(3.0 * 2f64.powi(-25)), ("0.000000089406967163085938".into(), true));
     assert_eq!(convert(1e-24), ("0.000000000000000000000001".into(), true));
     assert_eq!(convert(f64::MIN_POSITIVE), ("0".into(), true));
     assert_eq!(convert(f64::from_bits(1)), ("0".into(), true));
-    assert_eq!(
-        convert(340282366920938.0),
-        ("340282366920938".into(), false)
-    );
+    assert_eq!(convert(340282366920938.0), ("340282366920938".into(), false));
     for (number, kind) in [
         (f64::NAN, "NaN"),
         (f64::INFINITY, "infinity"),
@@ -169,11 +130,7 @@ fn a_float_is_taken_at_its_exact_binary_value() {
         assert_eq!(Price::from_f64(number), Err(Error::NotAPrice { kind }));
     }
     for number in [340282366920939.0, 1e300, f64::MAX] {
-        assert_eq!(
-            Price::from_f64(number),
-            Err(Error::TooLarge { kind: "a price" }),
-            "{number}"
-        );
+        assert_eq!(Price::from_f64(number), Err(Error::TooLarge { kind: "a price" }), "{number}");
     }
 }
 
@@ -181,21 +138,13 @@ fn a_float_is_taken_at_its_exact_binary_value() {
 fn products_are_exact_to_their_last_unit() {
     // Worked with exact integers elsewhere.
     let times = |price: Price, units, from, to, rounding| {
-        price
-            .times(Amount::from_units(units), from, to, rounding)
-            .map(Amount::units)
+        price.times(Amount::from_units(units), from, to, rounding).map(Amount::units)
     };
     let bitcoin = price("61837.63");
     assert_eq!(times(bitcoin, 2_000_000, 8, 2, Rounding::Down), Ok(123_675));
     assert_eq!(times(bitcoin, 2_000_000, 8, 2, Rounding::Up), Ok(123_676));
-    assert_eq!(
-        times(bitcoin, -2_000_000, 8, 2, Rounding::Floor),
-        Ok(-123_676)
-    );
-    assert_eq!(
-        times(bitcoin, -2_000_000, 8, 2, Rounding::Ceiling),
-        Ok(-123_675)
-    );
+    assert_eq!(times(bitcoin, -2_000_000, 8, 2, Rounding::Floor), Ok(-123_676));
+    assert_eq!(times(bitcoin, -2_000_000, 8, 2, Rounding::Ceiling), Ok(-123_675));
     assert_eq!(times(price("0.5"), 5, 0, 0, Rounding::HalfEven), Ok(2));
     assert_eq!(times(price("0.5"), 7, 0, 0, Rounding::HalfEven), Ok(4));
     // The widest product there is: 2^128 - 1 times 2^127 - 1, divided by 10^48.
@@ -207,30 +156,13 @@ fn products_are_exact_to_their_last_unit() {
         times(Price::MAX, i128::MIN, 24, 0, Rounding::Up),
         Ok(-57_896_044_618_658_097_711_785_492_505)
     );
-    let overflow = Error::Overflow {
-        operation: "multiplying a price by an amount",
-    };
-    assert_eq!(
-        times(Price::MAX, i128::MAX, 0, 24, Rounding::Down),
-        Err(overflow.clone())
-    );
-    assert_eq!(
-        times(price("1.1"), i128::MAX, 8, 8, Rounding::Down),
-        Err(overflow.clone())
-    );
-    assert_eq!(
-        times(price("1"), i128::MAX, 8, 8, Rounding::Down),
-        Ok(i128::MAX)
-    );
-    assert_eq!(
-        times(price("1"), i128::MIN, 8, 8, Rounding::Down),
-        Ok(i128::MIN)
-    );
+    let overflow = Error::Overflow { operation: "multiplying a price by an amount" };
+    assert_eq!(times(Price::MAX, i128::MAX, 0, 24, Rounding::Down), Err(overflow.clone()));
+    assert_eq!(times(price("1.1"), i128::MAX, 8, 8, Rounding::Down), Err(overflow.clone()));
+    assert_eq!(times(price("1"), i128::MAX, 8, 8, Rounding::Down), Ok(i128::MAX));
+    assert_eq!(times(price("1"), i128::MIN, 8, 8, Rounding::Down), Ok(i128::MIN));
     let just_above_one = price("1.000000000000000000000001");
-    assert_eq!(
-        times(just_above_one, i128::MIN, 8, 8, Rounding::Down),
-        Err(overflow)
-    );
+    assert_eq!(times(just_above_one, i128::MIN, 8, 8, Rounding::Down), Err(overflow));
     for (from, to) in [(25, 0), (0, 25)] {
         assert_eq!(
             times(bitcoin, 1, from, to, Rounding::Down),
@@ -245,21 +177,11 @@ fn expected_units(digits: &str, point: i64) -> (String, bool) {
     let point = point + i64::from(Price::DECIMALS);
     let padded = match point {
         ..=0 => format!("{}{digits}", "0".repeat(point.unsigned_abs() as usize)),
-        _ => format!(
-            "{digits}{}",
-            "0".repeat((point as usize).saturating_sub(digits.len()))
-        ),
+        _ => format!("{digits}{}", "0".repeat((point as usize).saturating_sub(digits.len()))),
     };
     let (kept, lost) = padded.split_at(point.max(0) as usize);
     let kept = kept.trim_start_matches('0');
-    (
-        if kept.is_empty() {
-            "0".into()
-        } else {
-            kept.into()
-        },
-        lost.bytes().any(|b| b != b'0'),
-    )
+    (if kept.is_empty() { "0".into() } else { kept.into() }, lost.bytes().any(|b| b != b'0'))
 }
 
 proptest! {

@@ -73,11 +73,7 @@ impl Rounding {
             (Self::HalfEven, Tail::Half) => magnitude % 2 == 1,
             (Self::HalfEven, Tail::AboveHalf) => true,
         };
-        if away {
-            magnitude.checked_add(1)
-        } else {
-            Some(magnitude)
-        }
+        if away { magnitude.checked_add(1) } else { Some(magnitude) }
     }
 }
 
@@ -90,13 +86,8 @@ mod tests {
         // The story: somebody swaps Floor and Down because they agree on everything that is not
         // negative. Rows are the value, its tail behind 2 or 3, and the neighbour each mode takes.
         use Tail::{AboveHalf, BelowHalf, Half, Zero};
-        let modes = [
-            Rounding::Down,
-            Rounding::Up,
-            Rounding::HalfEven,
-            Rounding::Floor,
-            Rounding::Ceiling,
-        ];
+        let modes =
+            [Rounding::Down, Rounding::Up, Rounding::HalfEven, Rounding::Floor, Rounding::Ceiling];
         for (negative, magnitude, tail, expected) in [
             (false, 2, Zero, [2, 2, 2, 2, 2]),
             (false, 2, BelowHalf, [2, 3, 2, 2, 3]),
@@ -122,10 +113,7 @@ mod tests {
     #[test]
     fn rounding_up_past_the_end_is_told() {
         assert_eq!(Rounding::Up.apply(false, u128::MAX, Tail::BelowHalf), None);
-        assert_eq!(
-            Rounding::Down.apply(false, u128::MAX, Tail::AboveHalf),
-            Some(u128::MAX)
-        );
+        assert_eq!(Rounding::Down.apply(false, u128::MAX, Tail::AboveHalf), Some(u128::MAX));
     }
 
     #[test]

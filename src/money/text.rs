@@ -18,9 +18,7 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $number {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<str>::deserialize(deserializer)?
-                    .parse()
-                    .map_err(D::Error::custom)
+                Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
             }
         }
     };
@@ -37,10 +35,7 @@ struct KeyFields<'t> {
 
 impl Serialize for TokenKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = KeyFields {
-            chain: self.chain().into(),
-            address: self.address().into(),
-        };
+        let fields = KeyFields { chain: self.chain().into(), address: self.address().into() };
         fields.serialize(serializer)
     }
 }
@@ -62,12 +57,7 @@ struct AssetFields<'t> {
 impl Serialize for Asset {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (chain, id) = (self.chain().into(), self.id().into());
-        AssetFields {
-            chain,
-            id,
-            scale: self.scale(),
-        }
-        .serialize(serializer)
+        AssetFields { chain, id, scale: self.scale() }.serialize(serializer)
     }
 }
 
@@ -89,31 +79,20 @@ mod tests {
         let price: Price = "0.000000000000000000000001".parse().expect("a price");
         let text = serde_json::to_string(&price).expect("serialises");
         assert_eq!(text, "\"0.000000000000000000000001\"");
-        assert_eq!(
-            serde_json::from_str::<Price>(&text).expect("reads back"),
-            price
-        );
+        assert_eq!(serde_json::from_str::<Price>(&text).expect("reads back"), price);
         assert!(serde_json::from_str::<Price>("0.5").is_err());
         assert!(serde_json::from_str::<Amount>("5").is_err());
         let dollar = Asset::new("fiat", "USD", 2).expect("an asset");
         let money = Money::new(dollar, Amount::from_units(-1250));
         let text = serde_json::to_string(&money).expect("serialises");
-        assert_eq!(
-            text,
-            r#"{"asset":{"chain":"fiat","id":"USD","scale":2},"amount":"-1250"}"#
-        );
-        assert_eq!(
-            serde_json::from_str::<Money>(&text).expect("reads back"),
-            money
-        );
+        assert_eq!(text, r#"{"asset":{"chain":"fiat","id":"USD","scale":2},"amount":"-1250"}"#);
+        assert_eq!(serde_json::from_str::<Money>(&text).expect("reads back"), money);
     }
 
     #[test]
     fn what_a_constructor_refuses_is_refused_here_too() {
-        for text in [
-            r#"{"chain":"","id":"USD","scale":2}"#,
-            r#"{"chain":"a","id":"b","scale":25}"#,
-        ] {
+        for text in [r#"{"chain":"","id":"USD","scale":2}"#, r#"{"chain":"a","id":"b","scale":25}"#]
+        {
             assert!(serde_json::from_str::<Asset>(text).is_err(), "{text}");
         }
         assert!(serde_json::from_str::<TokenKey>(r#"{"chain":"a","address":"b\u0000"}"#).is_err());

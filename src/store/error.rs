@@ -156,9 +156,7 @@ pub enum Error {
 
 fn place(offset: Option<u64>, lsn: Option<Lsn>) -> String {
     let offset = offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
-    let lsn = lsn.map_or(String::new(), |lsn| {
-        format!(", where commit {lsn} is needed")
-    });
+    let lsn = lsn.map_or(String::new(), |lsn| format!(", where commit {lsn} is needed"));
     offset + &lsn
 }
 
@@ -209,16 +207,9 @@ impl From<engine::Error> for Error {
             Engine::Closed => Self::Closed,
             Engine::Locked { store } => Self::Locked { path: store.into() },
             Engine::Missing { store } => Self::Missing { path: store.into() },
-            Engine::Io {
-                action,
-                file,
-                source,
-            } => Self::Io {
-                action,
-                file: file.to_owned(),
-                offset: None,
-                source,
-            },
+            Engine::Io { action, file, source } => {
+                Self::Io { action, file: file.to_owned(), offset: None, source }
+            }
             Engine::Journal(error) => error.into(),
             Engine::Base(error) => error.into(),
             // Opening compares identities before anything else can see this.
@@ -228,43 +219,19 @@ impl From<engine::Error> for Error {
 }
 
 fn corrupt(file: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Corrupt {
-        file: file.to_owned(),
-        offset: None,
-        lsn: None,
-        source: Box::new(error),
-    }
+    Error::Corrupt { file: file.to_owned(), offset: None, lsn: None, source: Box::new(error) }
 }
 
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::Io {
-                action,
-                file,
-                offset,
-                source,
-            } => Self::Io {
-                action,
-                file,
-                offset: Some(offset),
-                source,
-            },
-            JournalError::Version {
-                file,
-                found,
-                supported,
-            } => Self::Version {
-                file,
-                found,
-                supported,
-            },
-            JournalError::Corrupt {
-                file,
-                offset,
-                lsn,
-                problem,
-            } => Self::Corrupt {
+            JournalError::Io { action, file, offset, source } => {
+                Self::Io { action, file, offset: Some(offset), source }
+            }
+            JournalError::Version { file, found, supported } => {
+                Self::Version { file, found, supported }
+            }
+            JournalError::Corrupt { file, offset, lsn, problem } => Self::Corrupt {
                 file,
                 offset: Some(offset),
                 lsn: Some(lsn),
@@ -277,18 +244,13 @@ impl From<JournalError> for Error {
 impl From<BaseError> for Error {
     fn from(error: BaseError) -> Self {
         match error {
-            BaseError::Io { source } => Self::Io {
-                action: "use",
-                file: "base.redb".to_owned(),
-                offset: None,
-                source,
-            },
+            BaseError::Io { source } => {
+                Self::Io { action: "use", file: "base.redb".to_owned(), offset: None, source }
+            }
             BaseError::Closed => Self::SnapshotLost,
-            BaseError::Version { found, known } => Self::Version {
-                file: "base.redb".to_owned(),
-                found,
-                supported: known,
-            },
+            BaseError::Version { found, known } => {
+                Self::Version { file: "base.redb".to_owned(), found, supported: known }
+            }
             BaseError::Corrupt { damage } => corrupt("base.redb", damage),
         }
     }
@@ -298,15 +260,9 @@ impl From<tokens::Error> for Error {
     fn from(error: tokens::Error) -> Self {
         match error {
             tokens::Error::Engine(error) => error.into(),
-            tokens::Error::FromTheFuture {
-                key,
-                observed_at,
-                latest,
-            } => Self::FromTheFuture {
-                key,
-                observed_at,
-                latest,
-            },
+            tokens::Error::FromTheFuture { key, observed_at, latest } => {
+                Self::FromTheFuture { key, observed_at, latest }
+            }
             tokens::Error::DecimalsConflict { key, known, given } => {
                 Self::DecimalsConflict { key, known, given }
             }

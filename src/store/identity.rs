@@ -66,14 +66,8 @@ impl Identity {
             _ => return None,
         };
         let (chain, id) = rest.split_at_checked(chain_len.into())?;
-        let (chain, id) = (
-            std::str::from_utf8(chain).ok()?,
-            std::str::from_utf8(id).ok()?,
-        );
-        Some(Self {
-            mode,
-            reference: Asset::new(chain, id, scale).ok()?,
-        })
+        let (chain, id) = (std::str::from_utf8(chain).ok()?, std::str::from_utf8(id).ok()?);
+        Some(Self { mode, reference: Asset::new(chain, id, scale).ok()? })
     }
 }
 

@@ -165,16 +165,9 @@ impl Store {
         durability: Durability,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<(T, Ticket), E> {
-        let staged = self
-            .stage(durability, Purpose::Ordinary, body)
-            .map_err(E::from)?;
+        let staged = self.stage(durability, Purpose::Ordinary, body).map_err(E::from)?;
         match staged.outcome {
-            Ok(value) => Ok((
-                value,
-                Ticket {
-                    inner: staged.ticket,
-                },
-            )),
+            Ok(value) => Ok((value, Ticket { inner: staged.ticket })),
             Err(refusal) => {
                 staged.ticket.wait().map_err(Error::from)?;
                 Err(refusal)
@@ -190,13 +183,10 @@ impl Store {
     ) -> Result<Staged<T, E>, Error> {
         let now = self.clock.now();
         let future_tolerance_micros = self.future_tolerance_micros;
-        let staged = self.running.engine().stage(durability, purpose, |tx| {
-            body(&mut Tx {
-                tx,
-                now,
-                future_tolerance_micros,
-            })
-        });
+        let staged = self
+            .running
+            .engine()
+            .stage(durability, purpose, |tx| body(&mut Tx { tx, now, future_tolerance_micros }));
         Ok(staged?)
     }
 
@@ -253,10 +243,7 @@ fn identity_error(error: engine::Error, options: &Options) -> Error {
         && let Some(found) = Identity::decode(found)
     {
         let stated = Box::new(options.identity.clone());
-        return Error::OtherIdentity {
-            found: Box::new(found),
-            stated,
-        };
+        return Error::OtherIdentity { found: Box::new(found), stated };
     }
     error.into()
 }

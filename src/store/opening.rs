@@ -36,15 +36,9 @@ pub struct Cut {
 impl From<&engine::Opening> for Opening {
     fn from(opening: &engine::Opening) -> Self {
         let cut = match &opening.ending {
-            Ending::TornTail {
-                file,
-                offset,
-                bytes,
-            } => Some(Cut {
-                file: file.clone(),
-                offset: *offset,
-                bytes: *bytes,
-            }),
+            Ending::TornTail { file, offset, bytes } => {
+                Some(Cut { file: file.clone(), offset: *offset, bytes: *bytes })
+            }
             Ending::Closed | Ending::Unclosed => None,
         };
         Self {

@@ -73,10 +73,7 @@ impl Options {
             sync_interval: Duration::from_millis(100),
             stall_limit: Duration::from_secs(10),
             segment_bytes: (128 * 1024, MAX_SEGMENT_BYTES),
-            keep_log: KeepLog {
-                bytes: 256 * MIB,
-                age: Duration::from_secs(7 * 24 * 3600),
-            },
+            keep_log: KeepLog { bytes: 256 * MIB, age: Duration::from_secs(7 * 24 * 3600) },
             background: Background::Threads,
             seed: None,
             create: true,

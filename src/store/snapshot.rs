@@ -59,9 +59,7 @@ impl ReadOnly {
     ///
     /// As [`ReadOnly::open`].
     pub fn open_on(disk: &dyn Disk) -> Result<Self, Error> {
-        Ok(Self {
-            offline: Offline::open(disk)?,
-        })
+        Ok(Self { offline: Offline::open(disk)? })
     }
 
     /// The last commit there is; 0 in a store without any.

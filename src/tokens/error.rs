@@ -37,10 +37,7 @@ pub enum Error {
     },
 
     /// More decimals than any amount can have here.
-    #[error(
-        "{key} cannot have {decimals} decimals: at most {} are possible",
-        Asset::MAX_SCALE
-    )]
+    #[error("{key} cannot have {decimals} decimals: at most {} are possible", Asset::MAX_SCALE)]
     DecimalsOutOfRange {
         /// The token.
         key: TokenKey,

@@ -69,11 +69,7 @@ impl<'a> State<'a> {
             PriceField::Given(price) => (Some(TickRef::of(update, price)), Some(price.observed_at)),
             PriceField::Unavailable(reason) => (None, Some(reason.observed_at)),
         };
-        let (real, mock) = if synthetic {
-            (None, tick)
-        } else {
-            (tick, None)
-        };
+        let (real, mock) = if synthetic { (None, tick) } else { (tick, None) };
         let times = [
             symbol.map(|symbol| symbol.observed_at),
             name.map(|name| name.observed_at),
@@ -105,10 +101,7 @@ impl<'a> State<'a> {
             name: self.name.max(other.name),
             decimals,
             market_cap: self.market_cap.max(other.market_cap),
-            first_seen: [self.first_seen, other.first_seen]
-                .into_iter()
-                .flatten()
-                .min(),
+            first_seen: [self.first_seen, other.first_seen].into_iter().flatten().min(),
             marks: match (self.marks, other.marks) {
                 (Some(marks), Some(others)) => Some(marks.join(others)),
                 (marks, others) => marks.or(others),
@@ -172,12 +165,7 @@ impl<'a> TickRef<'a> {
 impl<'a> Marks<'a> {
     /// The marks of a token with this one price.
     fn of(tick: TickRef<'a>) -> Self {
-        Self {
-            current: tick,
-            first: tick,
-            max: tick,
-            min: tick,
-        }
+        Self { current: tick, first: tick, max: tick, min: tick }
     }
 
     fn join(self, other: Self) -> Self {
@@ -191,49 +179,25 @@ impl<'a> Marks<'a> {
 }
 
 fn higher<'a>(left: TickRef<'a>, right: TickRef<'a>) -> TickRef<'a> {
-    if left.price.cmp(&right.price).then(right.cmp(&left)).is_ge() {
-        left
-    } else {
-        right
-    }
+    if left.price.cmp(&right.price).then(right.cmp(&left)).is_ge() { left } else { right }
 }
 
 fn lower<'a>(left: TickRef<'a>, right: TickRef<'a>) -> TickRef<'a> {
-    if left.price.cmp(&right.price).then(left.cmp(&right)).is_le() {
-        left
-    } else {
-        right
-    }
+    if left.price.cmp(&right.price).then(left.cmp(&right)).is_le() { left } else { right }
 }
 
 fn borrow(text: &Observed<Box<str>>) -> Observed<&str> {
-    Observed {
-        observed_at: text.observed_at,
-        value: &text.value,
-    }
+    Observed { observed_at: text.observed_at, value: &text.value }
 }
 
 fn own(text: Observed<&str>) -> Observed<Box<str>> {
-    Observed {
-        observed_at: text.observed_at,
-        value: text.value.into(),
-    }
+    Observed { observed_at: text.observed_at, value: text.value.into() }
 }
 
 impl From<TickRef<'_>> for Tick {
     fn from(tick: TickRef<'_>) -> Self {
-        let TickRef {
-            observed_at,
-            seq,
-            source,
-            price,
-        } = tick;
-        Self {
-            observed_at,
-            seq,
-            source: source.into(),
-            price,
-        }
+        let TickRef { observed_at, seq, source, price } = tick;
+        Self { observed_at, seq, source: source.into(), price }
     }
 }
 

@@ -23,9 +23,9 @@ fn update() -> Update {
 
 /// What is known after `updates` in this order, with those left out that are refused.
 fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> State<'a> {
-    updates.into_iter().fold(State::default(), |state, update| {
-        state.join(State::of(update)).unwrap_or(state)
-    })
+    updates
+        .into_iter()
+        .fold(State::default(), |state, update| state.join(State::of(update)).unwrap_or(state))
 }
 
 fn changes<'a>(known: &State<'a>, update: &'a Update) -> Changes {
@@ -50,28 +50,26 @@ fn tied_update(decimals: &'static [Option<u8>]) -> impl Strategy<Value = Update>
         prop::sample::select(decimals),
         prop::option::of((0..2u128, time())),
     )
-        .prop_map(
-            |((price_field, source, seq), symbol, name, decimals, market_cap)| {
-                let mut update = update().source(source);
-                update.seq = seq;
-                update.decimals = decimals;
-                update = match price_field {
-                    None => update,
-                    Some((None, time)) => update.unavailable("no pool", at(time)),
-                    Some((Some(units), time)) => update.price(price(units), at(time)),
-                };
-                if let Some((text, time)) = symbol {
-                    update = update.symbol(text, at(time));
-                }
-                if let Some((text, time)) = name {
-                    update = update.name(text, at(time));
-                }
-                if let Some((units, time)) = market_cap {
-                    update = update.market_cap(price(units), at(time));
-                }
-                update
-            },
-        )
+        .prop_map(|((price_field, source, seq), symbol, name, decimals, market_cap)| {
+            let mut update = update().source(source);
+            update.seq = seq;
+            update.decimals = decimals;
+            update = match price_field {
+                None => update,
+                Some((None, time)) => update.unavailable("no pool", at(time)),
+                Some((Some(units), time)) => update.price(price(units), at(time)),
+            };
+            if let Some((text, time)) = symbol {
+                update = update.symbol(text, at(time));
+            }
+            if let Some((text, time)) = name {
+                update = update.name(text, at(time));
+            }
+            if let Some((units, time)) = market_cap {
+                update = update.market_cap(price(units), at(time));
+            }
+            update
+        })
 }
 
 fn tied_updates() -> impl Strategy<Value = Vec<Update>> {
@@ -227,11 +225,7 @@ fn trades_of_one_time_and_price_are_told_apart_by_their_number() {
     let state = merged([&late, &early]);
     let marks = state.marks.expect("prices");
     assert_eq!((marks.first.seq, marks.current.seq), (Some(1), Some(2)));
-    assert_eq!(
-        (marks.max.seq, marks.min.seq),
-        (Some(1), Some(1)),
-        "of equal ones, the earliest"
-    );
+    assert_eq!((marks.max.seq, marks.min.seq), (Some(1), Some(1)), "of equal ones, the earliest");
     // A tick without a number orders before any with one.
     let unnumbered = update().price(price(7), at(1)).source("venue");
     let marks = merged([&early, &unnumbered, &late]).marks.expect("prices");
@@ -251,30 +245,19 @@ fn ticks_of_one_time_and_number_order_by_source_then_by_price() {
 #[test]
 fn a_price_of_zero_is_a_price() {
     // The story: a token died, and the bot went on to show its last good price.
-    let (alive, dead) = (
-        update().price(price(5), at(1)),
-        update().price(Price::ZERO, at(2)),
-    );
+    let (alive, dead) = (update().price(price(5), at(1)), update().price(Price::ZERO, at(2)));
     let marks = merged([&alive, &dead]).marks.expect("prices");
-    assert_eq!(
-        (marks.current.price, marks.min.price),
-        (Price::ZERO, Price::ZERO)
-    );
+    assert_eq!((marks.current.price, marks.min.price), (Price::ZERO, Price::ZERO));
     assert_eq!((marks.max.price, marks.first.price), (price(5), price(5)));
 }
 
 #[test]
 fn a_missing_price_touches_no_price() {
-    let (known, missing) = (
-        update().price(price(5), at(5)),
-        update().unavailable("no pool", at(9)),
-    );
+    let (known, missing) =
+        (update().price(price(5), at(5)), update().unavailable("no pool", at(9)));
     assert!(changes(&merged([&known]), &missing).is_empty());
     let earlier = update().unavailable("no pool", at(1));
-    let expected = Changes {
-        first_seen: true,
-        ..Changes::default()
-    };
+    let expected = Changes { first_seen: true, ..Changes::default() };
     assert_eq!(changes(&merged([&known]), &earlier), expected);
 }
 
@@ -282,20 +265,11 @@ fn a_missing_price_touches_no_price() {
 fn a_synthetic_price_feeds_nothing_but_its_own_field() {
     // The story: a mock feed's test price of a million became the high-water mark.
     let real = update().price(price(5), at(5)).source("venue");
-    let mock = update()
-        .price(price(1_000_000), at(1))
-        .source("mock")
-        .market_cap(price(9), at(1));
-    let expected = Changes {
-        mock: true,
-        ..Changes::default()
-    };
+    let mock = update().price(price(1_000_000), at(1)).source("mock").market_cap(price(9), at(1));
+    let expected = Changes { mock: true, ..Changes::default() };
     assert_eq!(changes(&merged([&real]), &mock), expected);
     let token = merged([&mock]).token(key());
-    assert_eq!(
-        (token.current, token.max, token.first_seen),
-        (None, None, None)
-    );
+    assert_eq!((token.current, token.max, token.first_seen), (None, None, None));
     assert_eq!(token.market_cap, None);
     assert_eq!(token.mock.map(|tick| tick.price), Some(price(1_000_000)));
     // Only exactly this source is synthetic.
@@ -322,12 +296,6 @@ fn decimals_are_set_once_and_zero_is_a_value() {
     assert_eq!(merged([&unsaid]).decimals, None);
     let known = merged([&unsaid, &zero]);
     assert_eq!(known.decimals, Some(0));
-    assert_eq!(
-        known.join(State::of(&six)),
-        Err(DecimalsDiffer { known: 0, given: 6 })
-    );
-    assert_eq!(
-        known.join(State::of(&unsaid)).map(|state| state.decimals),
-        Ok(Some(0))
-    );
+    assert_eq!(known.join(State::of(&six)), Err(DecimalsDiffer { known: 0, given: 6 }));
+    assert_eq!(known.join(State::of(&unsaid)).map(|state| state.decimals), Ok(Some(0)));
 }

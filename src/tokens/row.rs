@@ -80,9 +80,7 @@ impl<'b> Row<'b> {
             symbol: state.symbol.map(text),
             name: state.name.map(text),
             decimals: state.decimals,
-            market_cap: state
-                .market_cap
-                .map(|at| (at.observed_at.as_micros(), at.value.units())),
+            market_cap: state.market_cap.map(|at| (at.observed_at.as_micros(), at.value.units())),
             first_seen: state.first_seen.map(Timestamp::as_micros),
             marks: state.marks.as_ref().map(MarksRow::of),
             mock: state.mock.map(|tick| MockRow {
@@ -94,10 +92,8 @@ impl<'b> Row<'b> {
     }
 
     fn state(self) -> State<'b> {
-        let text = |(micros, value)| Observed {
-            observed_at: Timestamp::from_micros(micros),
-            value,
-        };
+        let text =
+            |(micros, value)| Observed { observed_at: Timestamp::from_micros(micros), value };
         State {
             symbol: self.symbol.map(text),
             name: self.name.map(text),
@@ -156,12 +152,7 @@ impl<'b> MarksRow<'b> {
                 price: Price::from_units(tick.price),
             },
         };
-        Marks {
-            current,
-            first: other(self.first),
-            max: other(self.max),
-            min: other(self.min),
-        }
+        Marks { current, first: other(self.first), max: other(self.max), min: other(self.min) }
     }
 }
 

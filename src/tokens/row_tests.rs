@@ -16,24 +16,22 @@ fn full_update() -> impl Strategy<Value = Update> {
         prop::option::of(0..=24u8),
         prop::option::of((price(), time())),
     )
-        .prop_map(
-            |((price, time, seq, source), symbol, name, decimals, market_cap)| {
-                let key = TokenKey::new("chain", "token").expect("a good key");
-                let mut update = Update::new(key).price(price, time).source(source);
-                update.seq = seq;
-                update.decimals = decimals;
-                if let Some((text, time)) = symbol {
-                    update = update.symbol(text, time);
-                }
-                if let Some((text, time)) = name {
-                    update = update.name(text, time);
-                }
-                if let Some((market_cap, time)) = market_cap {
-                    update = update.market_cap(market_cap, time);
-                }
-                update
-            },
-        )
+        .prop_map(|((price, time, seq, source), symbol, name, decimals, market_cap)| {
+            let key = TokenKey::new("chain", "token").expect("a good key");
+            let mut update = Update::new(key).price(price, time).source(source);
+            update.seq = seq;
+            update.decimals = decimals;
+            if let Some((text, time)) = symbol {
+                update = update.symbol(text, time);
+            }
+            if let Some((text, time)) = name {
+                update = update.name(text, time);
+            }
+            if let Some((market_cap, time)) = market_cap {
+                update = update.market_cap(market_cap, time);
+            }
+            update
+        })
 }
 
 /// The updates a state is made of, and which of them is which mark: any, also what no merge gives.
@@ -57,10 +55,7 @@ fn parts() -> impl Strategy<Value = Parts> {
 impl Parts {
     fn state(&self) -> State<'_> {
         let tick = |which: usize| {
-            State::of(&self.updates[which])
-                .marks
-                .expect("these updates have a price")
-                .current
+            State::of(&self.updates[which]).marks.expect("these updates have a price").current
         };
         State {
             marks: self.marks.map(|[current, first, max, min]| Marks {
@@ -69,10 +64,7 @@ impl Parts {
                 max: tick(max),
                 min: tick(min),
             }),
-            mock: self.mock.map(|which| TickRef {
-                source: SYNTHETIC_SOURCE,
-                ..tick(which)
-            }),
+            mock: self.mock.map(|which| TickRef { source: SYNTHETIC_SOURCE, ..tick(which) }),
             ..State::of(&self.updates[0])
         }
     }
@@ -102,8 +94,7 @@ fn written_by_wincode(state: &State<'_>) -> Vec<u8> {
                 marks.min.map(fields),
             )
         }),
-        row.mock
-            .map(|tick| (tick.observed_at, tick.seq, tick.price)),
+        row.mock.map(|tick| (tick.observed_at, tick.seq, tick.price)),
     );
     let config = wincode::config::Configuration::default().with_varint_encoding();
     let bytes = wincode::config::serialize(&row, config).expect("wincode takes every value");
@@ -166,13 +157,8 @@ fn the_bytes_of_version_1_stay_as_they_are() {
     let second = Update::new(key)
         .price("2".parse().expect("a price"), at.saturating_add_micros(1))
         .source("binance-usdm");
-    let state = State::of(&first)
-        .join(State::of(&second))
-        .expect("no conflict");
-    let hex: String = encode(&state)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let state = State::of(&first).join(State::of(&second)).expect("no conflict");
+    let hex: String = encode(&state).iter().map(|byte| format!("{byte:02x}")).collect();
     let expected = [
         "01",                                                                               // version
         "01fd60df077d693e0c0003425443", // symbol
@@ -194,10 +180,7 @@ fn the_bytes_of_version_1_stay_as_they_are() {
 fn a_token_seen_once_stores_its_tick_once() {
     let key = TokenKey::new("chain", "token").expect("a good key");
     let update = Update::new(key)
-        .price(
-            "0.5".parse().expect("a price"),
-            Timestamp::from_micros(1_723_161_255_342_000),
-        )
+        .price("0.5".parse().expect("a price"), Timestamp::from_micros(1_723_161_255_342_000))
         .source("binance-spot");
     assert_eq!(encode(&State::of(&update)).len(), 60);
 }
@@ -206,14 +189,8 @@ fn a_token_seen_once_stores_its_tick_once() {
 fn decimals_no_writer_writes_are_damage() {
     let key = TokenKey::new("chain", "token").expect("a good key");
     let mut bytes = encode(&State::of(&Update::new(key).decimals(24)));
-    let place = bytes
-        .iter()
-        .position(|byte| *byte == 24)
-        .expect("the decimals");
+    let place = bytes.iter().position(|byte| *byte == 24).expect("the decimals");
     bytes[place] = 25;
     let refused = decode(&bytes).expect_err("25 decimals");
-    assert!(
-        matches!(refused, codec::Error::Impossible { field: "decimals" }),
-        "{refused}"
-    );
+    assert!(matches!(refused, codec::Error::Impossible { field: "decimals" }), "{refused}");
 }

@@ -70,19 +70,13 @@ impl Update {
 
     /// The token had this price, in the store's reference currency. Zero is a price.
     pub fn price(mut self, price: Price, observed_at: Timestamp) -> Self {
-        self.price = PriceField::Given(Observed {
-            observed_at,
-            value: price,
-        });
+        self.price = PriceField::Given(Observed { observed_at, value: price });
         self
     }
 
     /// The token was asked for its price, and there was none. This touches no price that is known.
     pub fn unavailable(mut self, reason: impl Into<Box<str>>, observed_at: Timestamp) -> Self {
-        self.price = PriceField::Unavailable(Observed {
-            observed_at,
-            value: reason.into(),
-        });
+        self.price = PriceField::Unavailable(Observed { observed_at, value: reason.into() });
         self
     }
 
@@ -102,19 +96,13 @@ impl Update {
 
     /// The token's ticker symbol.
     pub fn symbol(mut self, symbol: impl Into<Box<str>>, observed_at: Timestamp) -> Self {
-        self.symbol = Some(Observed {
-            observed_at,
-            value: symbol.into(),
-        });
+        self.symbol = Some(Observed { observed_at, value: symbol.into() });
         self
     }
 
     /// The token's name.
     pub fn name(mut self, name: impl Into<Box<str>>, observed_at: Timestamp) -> Self {
-        self.name = Some(Observed {
-            observed_at,
-            value: name.into(),
-        });
+        self.name = Some(Observed { observed_at, value: name.into() });
         self
     }
 
@@ -126,10 +114,7 @@ impl Update {
 
     /// The token's market capitalisation, in the store's reference currency.
     pub fn market_cap(mut self, market_cap: Price, observed_at: Timestamp) -> Self {
-        self.market_cap = Some(Observed {
-            observed_at,
-            value: market_cap,
-        });
+        self.market_cap = Some(Observed { observed_at, value: market_cap });
         self
     }
 
@@ -147,26 +132,13 @@ impl Update {
     /// is believed.
     pub(super) fn check(&self, latest: Timestamp) -> Result<(), Error> {
         self.check_lengths()?;
-        if let Some(decimals) = self
-            .decimals
-            .filter(|decimals| *decimals > Asset::MAX_SCALE)
-        {
-            return Err(Error::DecimalsOutOfRange {
-                key: self.key.clone(),
-                decimals,
-            });
+        if let Some(decimals) = self.decimals.filter(|decimals| *decimals > Asset::MAX_SCALE) {
+            return Err(Error::DecimalsOutOfRange { key: self.key.clone(), decimals });
         }
-        match self
-            .times()
-            .into_iter()
-            .flatten()
-            .find(|time| *time > latest)
-        {
-            Some(observed_at) => Err(Error::FromTheFuture {
-                key: self.key.clone(),
-                observed_at,
-                latest,
-            }),
+        match self.times().into_iter().flatten().find(|time| *time > latest) {
+            Some(observed_at) => {
+                Err(Error::FromTheFuture { key: self.key.clone(), observed_at, latest })
+            }
             None => Ok(()),
         }
     }
@@ -186,12 +158,7 @@ impl Update {
             ("reason", reason, Self::MAX_REASON_BYTES),
         ] {
             if bytes > limit {
-                return Err(Error::TooLong {
-                    key: self.key.clone(),
-                    field,
-                    bytes,
-                    limit,
-                });
+                return Err(Error::TooLong { key: self.key.clone(), field, bytes, limit });
             }
         }
         Ok(())

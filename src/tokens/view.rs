@@ -104,10 +104,7 @@ impl<'a> TokensMut<'a> {
     /// The tokens that `tx` reads and writes, when it is `now` and times up to
     /// `future_tolerance_micros` later are believed.
     pub(crate) fn new(tx: &'a mut Tx, now: Timestamp, future_tolerance_micros: i64) -> Self {
-        Self {
-            tx,
-            latest: now.saturating_add_micros(future_tolerance_micros),
-        }
+        Self { tx, latest: now.saturating_add_micros(future_tolerance_micros) }
     }
 
     /// The token under `key` as it would be after this commit, if it is known.
@@ -145,16 +142,10 @@ impl<'a> TokensMut<'a> {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
             self.tx.note("token.upsert");
         }
-        Ok(Merged {
-            token: after.token(key.clone()),
-            changes,
-        })
+        Ok(Merged { token: after.token(key.clone()), changes })
     }
 }
 
 fn decode<'r>(key: &TokenKey, row: &'r Row) -> Result<State<'r>, Error> {
-    row::decode(row).map_err(|source| Error::CorruptRow {
-        key: key.clone(),
-        source,
-    })
+    row::decode(row).map_err(|source| Error::CorruptRow { key: key.clone(), source })
 }

@@ -16,9 +16,7 @@ const STYLES: [CrashStyle; 3] = [CrashStyle::LoseAll, CrashStyle::KeepAll, Crash
 
 /// What `name` may hold after a power cut now: the outcomes of 300 random cuts.
 fn after_cuts(disk: &SimulatedDisk, name: &str) -> BTreeSet<Option<Vec<u8>>> {
-    (0..300)
-        .map(|seed| disk.crash_image(seed, CrashStyle::Random).read_file(name))
-        .collect()
+    (0..300).map(|seed| disk.crash_image(seed, CrashStyle::Random).read_file(name)).collect()
 }
 
 /// A disk with the durable file `a` of these bytes.
@@ -40,10 +38,7 @@ fn a_power_cut_makes_no_room() {
     let file = disk.open("a").expect("it is there");
     disk.crash_at(1);
     assert!(file.write_at(2, b"3456789").is_err());
-    assert_eq!(
-        disk.crash_image(1, CrashStyle::KeepAll).read_file("a"),
-        some(b"123456")
-    );
+    assert_eq!(disk.crash_image(1, CrashStyle::KeepAll).read_file("a"), some(b"123456"));
 }
 
 mod from_outside {

@@ -102,15 +102,8 @@ fn a_plan_hits_what_it_is_aimed_at() {
     disk.make_dir("journal").expect("it works");
     let base = put(&disk, "base.redb", b"x");
     let journal = put(&disk, "journal/1.tmp", b"x");
-    disk.rename("journal/1.tmp", "journal/1.wal")
-        .expect("it works");
-    disk.inject(
-        FaultPlan::new(Fault::Full)
-            .on(Call::Write)
-            .within(".wal")
-            .at(3)
-            .times(2),
-    );
+    disk.rename("journal/1.tmp", "journal/1.wal").expect("it works");
+    disk.inject(FaultPlan::new(Fault::Full).on(Call::Write).within(".wal").at(3).times(2));
     for nth in 1..=6 {
         base.write_at(0, b"y").expect("the plan is for the journal");
         base.sync().expect("the plan is for the journal");
@@ -139,10 +132,7 @@ fn calls_fail_half_done() {
         let file = disk.open("a").expect("opening changes nothing");
         assert!(file.write_at(0, b"1234").is_err());
         let written = disk.read_file("a").expect("it is there");
-        assert!(
-            b"1234".starts_with(&written[..]),
-            "seed {seed}: {written:?}"
-        );
+        assert!(b"1234".starts_with(&written[..]), "seed {seed}: {written:?}");
         lengths.insert(written.len());
         assert!(disk.rename("a", "b").is_err());
         names.insert(disk.names());
@@ -203,16 +193,10 @@ fn a_write_goes_to_the_wrong_place() {
         file.write_at(1_024, &[b'n'; 512]).expect("it says so");
         file.sync().expect("it works");
         let seen = whole(&*file);
-        assert!(
-            seen[1_024..1_536] == [b'n'; 512],
-            "seed {seed}: reads show it in place"
-        );
+        assert!(seen[1_024..1_536] == [b'n'; 512], "seed {seed}: reads show it in place");
         let found = disk.crash_image(seed, CrashStyle::KeepAll).read_file("a");
         let found = found.expect("it is there");
-        assert!(
-            found[1_024..1_536] == [b'o'; 512],
-            "seed {seed}: it was put in place"
-        );
+        assert!(found[1_024..1_536] == [b'o'; 512], "seed {seed}: it was put in place");
         let new = found.iter().filter(|byte| **byte == b'n').count();
         assert_eq!(new, 512, "seed {seed}: it was put nowhere");
     }
@@ -225,16 +209,10 @@ fn a_bit_flips() {
     let calls = disk.calls();
     assert!(disk.flip_bit("a", 1, 6));
     assert_eq!(disk.read_file("a"), some(&[0, 64, 0]));
-    assert_eq!(
-        disk.crash_image(1, CrashStyle::LoseAll).read_file("a"),
-        some(&[0, 64, 0])
-    );
+    assert_eq!(disk.crash_image(1, CrashStyle::LoseAll).read_file("a"), some(&[0, 64, 0]));
     assert!(!disk.flip_bit("a", 3, 0), "the file ends before");
     assert!(!disk.flip_bit("b", 0, 0), "there is no such file");
-    assert_eq!(
-        (disk.calls(), disk.read_file("a")),
-        (calls, some(&[0, 64, 0]))
-    );
+    assert_eq!((disk.calls(), disk.read_file("a")), (calls, some(&[0, 64, 0])));
 }
 
 /// A preallocated segment takes writes on a full disk; growing does not work until there is room

@@ -21,11 +21,7 @@ fn what_was_synced_survives() {
         for style in STYLES {
             let image = disk.crash_image(seed, style);
             assert_eq!(image.names(), ["d/a"], "seed {seed}, {style:?}");
-            assert_eq!(
-                image.read_file("d/a"),
-                some(&[5; 2_500]),
-                "seed {seed}, {style:?}"
-            );
+            assert_eq!(image.read_file("d/a"), some(&[5; 2_500]), "seed {seed}, {style:?}");
         }
     }
 }
@@ -38,20 +34,11 @@ fn all_or_nothing_can_be_asked_for() {
     file.write_at(0, b"newer").expect("it works");
     put(&disk, "b", b"too");
     let lost = disk.crash_image(1, CrashStyle::LoseAll);
-    assert_eq!(
-        (lost.names(), lost.read_file("a")),
-        (vec!["a".to_owned()], some(b"old"))
-    );
+    assert_eq!((lost.names(), lost.read_file("a")), (vec!["a".to_owned()], some(b"old")));
     let kept = disk.crash_image(1, CrashStyle::KeepAll);
     assert_eq!(kept.names(), ["a", "b"]);
-    assert_eq!(
-        (kept.read_file("a"), kept.read_file("b")),
-        (some(b"newer"), some(b"too"))
-    );
-    assert!(
-        !kept.unsynced("a") && !kept.unsynced("b"),
-        "an image is durable"
-    );
+    assert_eq!((kept.read_file("a"), kept.read_file("b")), (some(b"newer"), some(b"too")));
+    assert!(!kept.unsynced("a") && !kept.unsynced("b"), "an image is durable");
 }
 
 /// A batch of several sectors is not written from front to back: any of them may be missing, also
@@ -59,19 +46,12 @@ fn all_or_nothing_can_be_asked_for() {
 #[test]
 fn any_subset_of_aligned_sectors_survives() {
     let disk = disk_with(&[b'o'; 2_048]);
-    disk.open("a")
-        .and_then(|file| file.write_at(500, &[b'n'; 1_100]))
-        .expect("it works");
+    disk.open("a").and_then(|file| file.write_at(500, &[b'n'; 1_100])).expect("it works");
     // 12 bytes, two whole sectors, 64 bytes.
     let pieces = [500..512, 512..1024, 1024..1536, 1536..1600];
     let mut found = BTreeSet::new();
     for bytes in after_cuts(&disk, "a").into_iter().flatten() {
-        assert!(
-            bytes[..500]
-                .iter()
-                .chain(&bytes[1_600..])
-                .all(|byte| *byte == b'o')
-        );
+        assert!(bytes[..500].iter().chain(&bytes[1_600..]).all(|byte| *byte == b'o'));
         let kept = pieces.clone().map(|piece| {
             let piece = &bytes[piece];
             let new = piece.iter().filter(|byte| **byte == b'n').count();
@@ -90,9 +70,7 @@ fn any_subset_of_aligned_sectors_survives() {
 #[test]
 fn a_torn_write_damages_only_its_own_bytes() {
     let disk = disk_with(&[b'o'; 512]);
-    disk.open("a")
-        .and_then(|file| file.write_at(100, &[b'n'; 50]))
-        .expect("it works");
+    disk.open("a").and_then(|file| file.write_at(100, &[b'n'; 50])).expect("it works");
     let mut lengths = BTreeSet::new();
     for bytes in after_cuts(&disk, "a").into_iter().flatten() {
         let new = bytes.iter().filter(|byte| **byte == b'n').count();
@@ -113,19 +91,12 @@ fn writes_are_not_kept_in_order() {
     file.write_at(2, b"22").expect("it works");
     let found = after_cuts(&disk, "a");
     for expected in [b"....", b"1111", b"1122", b"..22"] {
-        assert!(
-            found.contains(&some(expected)),
-            "{expected:?} never came up"
-        );
+        assert!(found.contains(&some(expected)), "{expected:?} never came up");
     }
     file.sync().expect("it works");
     file.write_at(0, b"33").expect("it works");
     for bytes in after_cuts(&disk, "a").into_iter().flatten() {
-        assert_eq!(
-            &bytes[2..],
-            b"22",
-            "what was synced was lost to a later write"
-        );
+        assert_eq!(&bytes[2..], b"22", "what was synced was lost to a later write");
     }
 }
 
@@ -136,10 +107,7 @@ fn length_changes_may_vanish_or_stay() {
     let disk = disk_with(&[b'o'; 100]);
     let file = disk.open("a").expect("it is there");
     file.set_len(40).expect("it works");
-    assert_eq!(
-        after_cuts(&disk, "a"),
-        [some(&[b'o'; 100]), some(&[b'o'; 40])].into()
-    );
+    assert_eq!(after_cuts(&disk, "a"), [some(&[b'o'; 100]), some(&[b'o'; 40])].into());
 
     let disk = disk_with(b"");
     let file = disk.open("a").expect("it is there");
@@ -147,18 +115,10 @@ fn length_changes_may_vanish_or_stay() {
     let found = after_cuts(&disk, "a");
     let zeros = some(&[0; 1_024]);
     for expected in [some(b""), zeros, some(&[b'n'; 512]), some(&[b'n'; 1_024])] {
-        assert!(
-            found.contains(&expected),
-            "a file of {:?} never came up",
-            expected
-        );
+        assert!(found.contains(&expected), "a file of {:?} never came up", expected);
     }
     for bytes in found.into_iter().flatten() {
-        assert!(
-            [0, 512, 1_024].contains(&bytes.len()),
-            "{} bytes",
-            bytes.len()
-        );
+        assert!([0, 512, 1_024].contains(&bytes.len()), "{} bytes", bytes.len());
     }
     file.sync().expect("it works");
     assert_eq!(after_cuts(&disk, "a").len(), 1);
@@ -240,9 +200,8 @@ fn names_are_lost_in_any_subset() {
     let disk = SimulatedDisk::new(3);
     put(&disk, "1", b"");
     put(&disk, "2", b"");
-    let found: BTreeSet<_> = (0..300)
-        .map(|seed| disk.crash_image(seed, CrashStyle::Random).names())
-        .collect();
+    let found: BTreeSet<_> =
+        (0..300).map(|seed| disk.crash_image(seed, CrashStyle::Random).names()).collect();
     assert_eq!(found.len(), 4, "only these came up: {found:?}");
 }
 

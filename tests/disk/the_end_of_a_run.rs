@@ -98,11 +98,7 @@ fn power_comes_back_and_old_handles_stay_dead() {
     assert_eq!(disk.calls(), calls, "a ghost's call was counted");
     let again = disk.lock("LOCK").expect("its holder is dead");
     drop(lock);
-    assert_eq!(
-        kind(disk.lock("LOCK")),
-        Some(ErrorKind::WouldBlock),
-        "a ghost let it go"
-    );
+    assert_eq!(kind(disk.lock("LOCK")), Some(ErrorKind::WouldBlock), "a ghost let it go");
     drop(again);
     drop(file);
     assert_eq!(whole(&*disk.open("a").expect("it is there")), b"kept");
@@ -124,10 +120,7 @@ fn a_killed_process_loses_nothing_yet() {
     assert_eq!(image.read_file("b"), some(b"too"));
     assert!(image.unsynced("a") && image.unsynced("b"));
     let cut = image.crash_image(1, CrashStyle::LoseAll);
-    assert_eq!(
-        (cut.names(), cut.read_file("a")),
-        (vec!["a".to_owned()], some(b"old"))
-    );
+    assert_eq!((cut.names(), cut.read_file("a")), (vec!["a".to_owned()], some(b"old")));
 }
 
 /// Killed in the middle of a write, a process leaves its first bytes.
@@ -178,12 +171,7 @@ fn one_seed_gives_one_history() {
     let run = |seed: u64| {
         let mut rng = fastrand::Rng::with_seed(seed);
         let disk = SimulatedDisk::new(seed);
-        disk.inject(
-            FaultPlan::new(Fault::IoHalfDone)
-                .on(Call::Write)
-                .at(7)
-                .for_ever(),
-        );
+        disk.inject(FaultPlan::new(Fault::IoHalfDone).on(Call::Write).at(7).for_ever());
         disk.inject(FaultPlan::new(Fault::Misplaced).on(Call::Write).at(3));
         let file = put(&disk, "a", &[9; 5_000]);
         for step in 0..20 {
@@ -199,9 +187,6 @@ fn one_seed_gives_one_history() {
     let histories: BTreeSet<_> = (0..20).map(run).collect();
     assert!(histories.len() > 10, "the seed makes no difference");
     for seed in 0..20 {
-        assert!(
-            histories.contains(&run(seed)),
-            "seed {seed} went another way"
-        );
+        assert!(histories.contains(&run(seed)), "seed {seed} went another way");
     }
 }

@@ -27,15 +27,8 @@ impl Store {
         let Some(frozen) = self.frozen else {
             if !self.poisoned && self.staged() > self.last.lsn {
                 let salt = world.segment(self.active).salt;
-                let at = Checkpoint {
-                    lsn: self.staged(),
-                    number: self.active,
-                    salt,
-                };
-                self.frozen = Some(Frozen {
-                    at,
-                    phase: Phase::Waiting,
-                });
+                let at = Checkpoint { lsn: self.staged(), number: self.active, salt };
+                self.frozen = Some(Frozen { at, phase: Phase::Waiting });
             }
             return Ok(());
         };
@@ -65,11 +58,7 @@ impl Store {
             }
             Phase::Waiting => {
                 let commits = self.commits[..at.lsn as usize].to_vec();
-                world.base_prepare(State {
-                    last: at,
-                    previous: self.last,
-                    commits,
-                })?;
+                world.base_prepare(State { last: at, previous: self.last, commits })?;
                 return Ok(Some(Phase::Prepared));
             }
             Phase::Prepared => {
@@ -94,17 +83,9 @@ impl Store {
     /// Removes the segments that the checkpoint before the last one covers, or recycles them.
     pub fn retire(&mut self, world: &mut World) -> Result<(), Stop> {
         let late = self.rules.keep(Rule::RetireOneLate);
-        let keep_from = if late {
-            self.previous.number
-        } else {
-            self.last.number
-        };
+        let keep_from = if late { self.previous.number } else { self.last.number };
         let mut removed = Vec::new();
-        for number in world
-            .numbers()
-            .into_iter()
-            .filter(|&number| number < keep_from)
-        {
+        for number in world.numbers().into_iter().filter(|&number| number < keep_from) {
             removed.extend(world.remove(number)?);
         }
         if removed.is_empty() || !self.shape.recycles {

@@ -31,21 +31,13 @@ pub fn damage(world: &mut World) -> Option<Demand> {
     }
     let index = world.rng.usize(0..readable);
     let demand = demand_for_batch(world, &log, (number, index), checkpoint.lsn)?;
-    let found = if world.rng.bool() {
-        Found::HeaderOnly
-    } else {
-        Found::Nothing
-    };
+    let found = if world.rng.bool() { Found::HeaderOnly } else { Found::Nothing };
     world.break_batch(number, index, found);
     Some(demand)
 }
 
 fn choose<'a, T>(rng: &mut Rng, from: &'a [T]) -> Option<&'a T> {
-    if from.is_empty() {
-        None
-    } else {
-        from.get(rng.usize(0..from.len()))
-    }
+    if from.is_empty() { None } else { from.get(rng.usize(0..from.len())) }
 }
 
 /// The segments that count: from the newest restart segment on, or from the checkpoint's.
@@ -54,27 +46,17 @@ fn log(world: &World, checkpoint: Checkpoint) -> Vec<Number> {
     let is_restart = |number: &Number| world.segment(*number).restart_lsn > 0;
     let restart = numbers.iter().copied().rfind(is_restart).unwrap_or(0);
     let from = restart.max(checkpoint.number);
-    numbers
-        .into_iter()
-        .filter(|&number| number >= from)
-        .collect()
+    numbers.into_iter().filter(|&number| number >= from).collect()
 }
 
 /// A segment that another one names is gone.
 fn lose_segment(world: &mut World, log: &[Number], number: Number) -> Option<Demand> {
     let names = |from: &Number| {
-        let mut whole = world
-            .segment(*from)
-            .readable()
-            .filter(|one| one.found == Found::Whole);
+        let mut whole = world.segment(*from).readable().filter(|one| one.found == Found::Whole);
         whole.any(|one| matches!(one.kind, Kind::Next { number: next, .. } if next == number))
     };
     let named = log.iter().any(names);
-    world
-        .remove(number)
-        .ok()
-        .filter(|_| named)
-        .map(|_| Demand::Refuse)
+    world.remove(number).ok().filter(|_| named).map(|_| Demand::Refuse)
 }
 
 /// A batch that another header calls durable must be missed; one that the base holds must not.
@@ -93,10 +75,7 @@ fn demand_for_batch(
         let batches = world.segment(number).readable().enumerate();
         batches.filter(move |(index, _)| (number, *index) != broken)
     });
-    let told = others
-        .map(|(_, other)| other.durable_lsn)
-        .max()
-        .unwrap_or(0);
+    let told = others.map(|(_, other)| other.durable_lsn).max().unwrap_or(0);
     let recovered = world.segment(log[0]).restart_lsn.saturating_sub(1);
     let needed = batch.first.max(checkpoint_lsn + 1);
     (needed <= told.max(recovered)).then_some(Demand::Refuse)

@@ -28,10 +28,7 @@ fn open_existing(
     let scan = Scan::read(world, rules, &state)?;
     let end = scan.end();
     if rules.keep(Rule::DurableLsnTellsDamage) && end <= scan.durable_lsn {
-        return corrupt(format!(
-            "LSN {end} is missing, {} was durable",
-            scan.durable_lsn
-        ));
+        return corrupt(format!("LSN {end} is missing, {} was durable", scan.durable_lsn));
     }
     if !rules.keep(Rule::DurableLsnAlone) && scan.goes_on_in_later_segment {
         return corrupt(format!("LSN {end} is missing in a segment before the last"));
@@ -41,22 +38,12 @@ fn open_existing(
     }
     let mut commits = state.commits.clone();
     let run = (scan.begin..end).zip(&scan.run);
-    commits.extend(
-        run.filter(|(lsn, _)| *lsn > state.last.lsn)
-            .map(|(_, commit)| commit),
-    );
+    commits.extend(run.filter(|(lsn, _)| *lsn > state.last.lsn).map(|(_, commit)| commit));
 
     let is_complete = |closed_at| closed_at == state.last.lsn && closed_at + 1 == end;
     let needs_checkpoint = rules.keep(Rule::CleanNeedsCheckpoint);
-    let is_clean = scan
-        .closed_at
-        .is_some_and(|at| !needs_checkpoint || is_complete(at));
-    let plan = Plan {
-        rules,
-        shape,
-        state,
-        commits,
-    };
+    let is_clean = scan.closed_at.is_some_and(|at| !needs_checkpoint || is_complete(at));
+    let plan = Plan { rules, shape, state, commits };
     if is_clean {
         open_clean(world, plan)
     } else if !rules.keep(Rule::NoAppendBehindCut) {
@@ -78,13 +65,7 @@ struct Plan {
 
 impl Plan {
     fn store(&self, active: Number) -> Store {
-        Store::opened(
-            self.rules,
-            self.shape,
-            active,
-            &self.state,
-            self.commits.clone(),
-        )
+        Store::opened(self.rules, self.shape, active, &self.state, self.commits.clone())
     }
 }
 
@@ -100,27 +81,13 @@ fn create(world: &mut World, rules: Rules, shape: Shape) -> Result<Store, Refusa
     }
     let salt = world.rng.u64(1..);
     name_segment(world, (1, salt, 0), Vec::new(), true)?;
-    let first = Checkpoint {
-        lsn: 0,
-        number: 1,
-        salt,
-    };
-    let state = State {
-        last: first,
-        previous: first,
-        commits: Vec::new(),
-    };
+    let first = Checkpoint { lsn: 0, number: 1, salt };
+    let state = State { last: first, previous: first, commits: Vec::new() };
     world.base_create(state.clone())?;
     if rules.keep(Rule::SyncNameOfBase) {
         world.base_sync_name()?;
     }
-    Ok(Plan {
-        rules,
-        shape,
-        state,
-        commits: Vec::new(),
-    }
-    .store(1))
+    Ok(Plan { rules, shape, state, commits: Vec::new() }.store(1))
 }
 
 fn name_segment(
@@ -157,11 +124,7 @@ fn open_unclean(world: &mut World, plan: Plan, scan: &Scan) -> Result<Store, Ref
     let number = next_number(world);
     let salt = world.rng.u64(1..);
     let reaches_back = plan.rules.keep(Rule::RestartReachesBack);
-    let from = if reaches_back {
-        plan.state.previous.lsn
-    } else {
-        plan.state.last.lsn
-    } + 1;
+    let from = if reaches_back { plan.state.previous.lsn } else { plan.state.last.lsn } + 1;
     let from = from.max(scan.begin);
     let mut batches = Vec::new();
     let mut first = from;
@@ -189,9 +152,7 @@ fn open_unclean(world: &mut World, plan: Plan, scan: &Scan) -> Result<Store, Ref
 
 /// What the rules forbid: the last segment is cut where the run ends and written on.
 fn open_behind_cut(world: &mut World, plan: Plan, scan: &Scan) -> Store {
-    let (number, kept) = scan
-        .last
-        .map_or((scan.start, 0), |(number, index)| (number, index + 1));
+    let (number, kept) = scan.last.map_or((scan.start, 0), |(number, index)| (number, index + 1));
     world.segment_mut(number).batches.truncate(kept);
     for later in world.numbers().into_iter().filter(|&later| later > number) {
         let _ = world.remove(later);

@@ -30,12 +30,8 @@ impl Promises {
 
     /// Everything up to `visible` can be read, and its calls have returned.
     pub fn visible(&mut self, visible: Lsn, asked: &[Durability]) {
-        let synced = asked[..visible as usize]
-            .iter()
-            .rposition(|&one| one == Durability::Synced);
-        self.after_power_cut = self
-            .after_power_cut
-            .max(synced.map_or(0, |index| index as Lsn + 1));
+        let synced = asked[..visible as usize].iter().rposition(|&one| one == Durability::Synced);
+        self.after_power_cut = self.after_power_cut.max(synced.map_or(0, |index| index as Lsn + 1));
         self.after_kill = self.after_kill.max(visible);
     }
 
@@ -50,10 +46,7 @@ impl Promises {
         }
         let lsn = found.len() as Lsn;
         if lsn < self.after_kill {
-            return Err(format!(
-                "LSN {} was promised, found up to {lsn}",
-                self.after_kill
-            ));
+            return Err(format!("LSN {} was promised, found up to {lsn}", self.after_kill));
         }
         self.order.truncate(found.len());
         self.after_kill = lsn;

@@ -30,9 +30,7 @@ pub struct Run {
 pub fn run(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
     let mut run = Run::new(rules, seed);
     for life in 0..LIVES {
-        let ended = run
-            .life(tell)
-            .map_err(|error| format!("life {life}: {error}"))?;
+        let ended = run.life(tell).map_err(|error| format!("life {life}: {error}"))?;
         tell(format!("life {life} ended: {ended:?}"));
         run.die(ended, tell);
     }
@@ -71,13 +69,7 @@ impl Run {
             recycles: rng.bool(),
         };
         let (world, promises) = (World::new(rng), Promises::default());
-        Self {
-            world,
-            rules,
-            shape,
-            promises,
-            commits: 0,
-        }
+        Self { world, rules, shape, promises, commits: 0 }
     }
 
     /// One life of the store, from its opening to whatever ends it.
@@ -86,10 +78,7 @@ impl Run {
         self.tell_files(tell);
         match open(&mut self.world, self.rules, self.shape) {
             Ok(store) => {
-                tell(format!(
-                    "opened: {:?}, active segment {}",
-                    store.commits, store.active
-                ));
+                tell(format!("opened: {:?}, active segment {}", store.commits, store.active));
                 self.promises.opened(&store.commits)?;
                 Ok(self.work(store, tell))
             }
@@ -112,10 +101,7 @@ impl Run {
     fn tell_files(&self, tell: Tell) {
         tell(format!("base: {:?}", self.world.base.state()));
         for number in self.world.numbers() {
-            tell(format!(
-                "segment {number}: {:?}",
-                self.world.segment(number)
-            ));
+            tell(format!("segment {number}: {:?}", self.world.segment(number)));
         }
     }
 
@@ -152,20 +138,12 @@ impl Run {
 }
 
 fn durability(rng: &mut Rng) -> Durability {
-    if rng.bool() {
-        Durability::Synced
-    } else {
-        Durability::Written
-    }
+    if rng.bool() { Durability::Synced } else { Durability::Written }
 }
 
 fn odds(rng: &mut Rng) -> Odds {
     let mut one_in = || if rng.bool() { 0 } else { rng.u32(4..80) };
-    Odds {
-        power_cut: one_in(),
-        kill: one_in(),
-        failure: one_in(),
-    }
+    Odds { power_cut: one_in(), kill: one_in(), failure: one_in() }
 }
 
 /// A seal that does not come through has its own dangers, and is seldom met by chance.

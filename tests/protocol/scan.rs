@@ -52,11 +52,7 @@ impl Scan {
     pub fn read(world: &World, rules: Rules, state: &State) -> Result<Self, Refusal> {
         let log = segments_of_log(world, rules, state)?;
         let late = rules.keep(Rule::OnlyAboveCheckpoint);
-        let needed = if late {
-            state.last.lsn
-        } else {
-            state.previous.lsn
-        };
+        let needed = if late { state.last.lsn } else { state.previous.lsn };
         let recovered = world.segment(log[0]).restart_lsn.saturating_sub(1);
         let tells = rules.keep(Rule::RestartLsnTellsDamage);
         let mut scan = Self {
@@ -89,11 +85,7 @@ impl Scan {
     /// The first LSN above the needed ones without a valid batch.
     pub fn end(&self) -> Lsn {
         let end = self.next();
-        if self.begin <= self.needed + 1 {
-            end.max(self.needed + 1)
-        } else {
-            self.needed + 1
-        }
+        if self.begin <= self.needed + 1 { end.max(self.needed + 1) } else { self.needed + 1 }
     }
 
     fn next(&self) -> Lsn {
@@ -136,21 +128,13 @@ impl Scan {
 /// The segments of the log in order: the newest restart segment or else the previous checkpoint's
 /// begins it, so that a base that falls back later still finds what it needs.
 fn segments_of_log(world: &World, rules: Rules, state: &State) -> Result<Vec<Number>, Refusal> {
-    let Checkpoint {
-        number: named,
-        salt,
-        ..
-    } = state.last;
+    let Checkpoint { number: named, salt, .. } = state.last;
     let is_good = |number: Number| {
         let segment = world.segment(number);
         segment.header_is_good && segment.number == number
     };
     let reaches_back = rules.keep(Rule::ScanReachesBack);
-    let from = if reaches_back {
-        state.previous.number
-    } else {
-        named
-    };
+    let from = if reaches_back { state.previous.number } else { named };
     let mut numbers = world.numbers();
     numbers.retain(|&number| number >= named || (number >= from && is_good(number)));
     if let Some(bad) = numbers.iter().find(|&&number| !is_good(number)) {

@@ -36,11 +36,7 @@ pub enum Saved {
 impl Saved {
     pub fn sync(&mut self, fails: bool, rng: &mut Rng) {
         if *self == Self::NotYet {
-            *self = if !fails || rng.bool() {
-                Self::Yes
-            } else {
-                Self::Never
-            };
+            *self = if !fails || rng.bool() { Self::Yes } else { Self::Never };
         }
     }
 }
@@ -60,15 +56,7 @@ pub struct Batch {
 impl Batch {
     pub fn new(first: Lsn, commits: &[u64], durable_lsn: Lsn, salt: u64, kind: Kind) -> Self {
         let (found, saved) = (Found::Whole, Saved::NotYet);
-        Self {
-            first,
-            commits: commits.to_vec(),
-            durable_lsn,
-            salt,
-            kind,
-            found,
-            saved,
-        }
+        Self { first, commits: commits.to_vec(), durable_lsn, salt, kind, found, saved }
     }
 
     pub fn power_cut(&mut self, rng: &mut Rng) {

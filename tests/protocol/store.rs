@@ -165,11 +165,7 @@ impl Store {
         }
         let batches = world.segment(self.active).batches.len();
         let file = world.file(self.active);
-        self.flight = Some(Flight {
-            file,
-            batches,
-            lsn: self.written,
-        });
+        self.flight = Some(Flight { file, batches, lsn: self.written });
         promises.sync_began(self.visible);
     }
 
@@ -180,9 +176,7 @@ impl Store {
         let result = world.sync(flight.file, flight.batches);
         if self.poisons(result)? {
             let exact = self.rules.keep(Rule::SyncCoversWhatWasWritten);
-            self.synced = self
-                .synced
-                .max(if exact { flight.lsn } else { self.written });
+            self.synced = self.synced.max(if exact { flight.lsn } else { self.written });
             promises.sync_completed();
             self.publish(promises);
         }

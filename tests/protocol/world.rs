@@ -56,15 +56,7 @@ impl World {
         let base = Base::default();
         let (names, saved_names, files) = Default::default();
         let forgotten_names = BTreeSet::new();
-        Self {
-            rng,
-            odds: Odds::default(),
-            base,
-            files,
-            names,
-            saved_names,
-            forgotten_names,
-        }
+        Self { rng, odds: Odds::default(), base, files, names, saved_names, forgotten_names }
     }
 
     pub fn one_in(&mut self, count: u32) -> bool {
@@ -109,15 +101,8 @@ impl World {
         self.call()?;
         let left_over = recycled.map_or(Vec::new(), |file| self.files[file].batches.clone());
         let (header_is_good, header_saved) = (true, Saved::NotYet);
-        let segment = Segment {
-            number,
-            salt,
-            restart_lsn,
-            batches,
-            header_is_good,
-            header_saved,
-            left_over,
-        };
+        let segment =
+            Segment { number, salt, restart_lsn, batches, header_is_good, header_saved, left_over };
         if let Some(file) = recycled {
             self.files[file] = segment;
             return Ok(file);
@@ -183,9 +168,7 @@ impl World {
         let numbers: BTreeSet<_> = self.names.keys().chain(self.saved_names.keys()).collect();
         let changed = |number: &Number| self.names.get(number) != self.saved_names.get(number);
         let numbers = numbers.into_iter().copied().filter(changed);
-        numbers
-            .filter(|number| !self.forgotten_names.contains(number))
-            .collect()
+        numbers.filter(|number| !self.forgotten_names.contains(number)).collect()
     }
 
     fn save_name(&mut self, number: Number) {
@@ -221,10 +204,7 @@ impl World {
                 Saved::Never => false,
             };
             segment.header_saved = Saved::Yes;
-            segment
-                .batches
-                .iter_mut()
-                .for_each(|batch| batch.power_cut(&mut self.rng));
+            segment.batches.iter_mut().for_each(|batch| batch.power_cut(&mut self.rng));
         }
         self.base.power_cut(&mut self.rng);
     }

@@ -83,10 +83,7 @@ impl<'a> Batches<'a> {
                     self.run.malformed += 1;
                     if self.way.strict {
                         self.commit()?;
-                        return Err(Failure::Strict {
-                            label: self.label.clone(),
-                            problem,
-                        });
+                        return Err(Failure::Strict { label: self.label.clone(), problem });
                     }
                     self.show(problem);
                 }
@@ -104,9 +101,7 @@ impl<'a> Batches<'a> {
             return Ok(());
         }
         let (batch, strict) = (&self.batch, self.way.strict);
-        let merged = self
-            .store
-            .write_with(self.way.durability, |tx| merge(tx, batch, strict));
+        let merged = self.store.write_with(self.way.durability, |tx| merge(tx, batch, strict));
         let merged = merged.map_err(Failure::of_store(self.directory))?;
         self.run.changed += merged.changed;
         self.run.refused += merged.refused.len() as u64;
@@ -137,9 +132,7 @@ impl<'a> Batches<'a> {
     /// Keeps the first problems, to show them at the end.
     fn show(&mut self, problem: RowProblem) {
         if self.run.problems.len() < PROBLEMS_SHOWN {
-            self.run
-                .problems
-                .push(Problem::new(self.label.clone(), problem));
+            self.run.problems.push(Problem::new(self.label.clone(), problem));
         }
     }
 }
@@ -172,9 +165,8 @@ fn merge(tx: &mut Tx, batch: &[Trade], strict: bool) -> Result<Merged, highwater
 }
 
 fn update(trade: &Trade) -> Update {
-    let update = Update::new(trade.key.clone())
-        .price(trade.price, trade.observed_at)
-        .source(&trade.source);
+    let update =
+        Update::new(trade.key.clone()).price(trade.price, trade.observed_at).source(&trade.source);
     let update = match trade.seq {
         Some(seq) => update.seq(seq),
         None => update,

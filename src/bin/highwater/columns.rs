@@ -25,12 +25,7 @@ pub(crate) struct ColumnFlags {
     #[arg(long, value_name = "COL", requires = "files")]
     pub(crate) address: Option<String>,
     /// Column of the token's chain [usual: chain, blockchain; else the venue's]
-    #[arg(
-        long,
-        value_name = "COL",
-        requires = "files",
-        conflicts_with = "chain_name"
-    )]
+    #[arg(long, value_name = "COL", requires = "files", conflicts_with = "chain_name")]
     pub(crate) chain: Option<String>,
     /// The chain of every row, where no column says it
     #[arg(long, value_name = "NAME", requires = "files")]
@@ -72,10 +67,7 @@ pub(crate) struct Columns {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ColumnError {
     #[error("no column for the {role} was found: name it with {flag}")]
-    Missing {
-        role: &'static str,
-        flag: &'static str,
-    },
+    Missing { role: &'static str, flag: &'static str },
     #[error("{flag} names the column `{name}`, which is not among the headers")]
     Unknown { flag: &'static str, name: String },
     #[error("the column `{name}` stands there twice: rename one of them")]
@@ -116,9 +108,7 @@ impl Columns {
         let address = headers.role("--address", flags.address.as_deref(), &ADDRESSES)?;
         let chain = match &flags.chain_name {
             Some(name) => Some(Place::Constant(name.clone())),
-            None => headers
-                .role("--chain", flags.chain.as_deref(), &CHAINS)?
-                .map(Place::Column),
+            None => headers.role("--chain", flags.chain.as_deref(), &CHAINS)?.map(Place::Column),
         };
         let venue = headers.role("--venue", flags.venue.as_deref(), &VENUES)?;
         let venue = venue.map(Place::Column);
@@ -126,31 +116,18 @@ impl Columns {
         let seq = headers.role("--seq", flags.seq.as_deref(), &SEQS)?;
 
         let time = time.ok_or(missing("time", "--time COL --time-unit UNIT"))?;
-        let address = address
-            .or(symbol)
-            .ok_or(missing("token", "--symbol COL or --address COL"))?;
-        let chain = chain.or_else(|| venue.clone()).ok_or(missing(
-            "chain",
-            "--chain COL, --venue COL or --chain-name NAME",
-        ))?;
+        let address =
+            address.or(symbol).ok_or(missing("token", "--symbol COL or --address COL"))?;
+        let chain = chain
+            .or_else(|| venue.clone())
+            .ok_or(missing("chain", "--chain COL, --venue COL or --chain-name NAME"))?;
         let price = price.ok_or(missing("price", "--price COL"))?;
         let time_unit = flags
             .time_unit
             .or_else(|| TimeUnit::of_name(headers.name(time)))
-            .ok_or_else(|| ColumnError::NoUnit {
-                name: headers.name(time).to_owned(),
-            })?;
+            .ok_or_else(|| ColumnError::NoUnit { name: headers.name(time).to_owned() })?;
         let venue = venue.unwrap_or_else(|| chain.clone());
-        Ok(Self {
-            time,
-            time_unit,
-            chain,
-            address,
-            symbol,
-            venue,
-            price,
-            seq,
-        })
+        Ok(Self { time, time_unit, chain, address, symbol, venue, price, seq })
     }
 }
 
@@ -163,12 +140,7 @@ struct Headers(Vec<String>);
 
 impl Headers {
     fn new(headers: &[String]) -> Self {
-        Self(
-            headers
-                .iter()
-                .map(|header| header.trim().to_lowercase())
-                .collect(),
-        )
+        Self(headers.iter().map(|header| header.trim().to_lowercase()).collect())
     }
 
     fn name(&self, column: usize) -> &str {
@@ -194,10 +166,7 @@ impl Headers {
     fn named(&self, flag: &'static str, name: &str) -> Result<Option<usize>, ColumnError> {
         match self.only(&name.trim().to_lowercase())? {
             Some(column) => Ok(Some(column)),
-            None => Err(ColumnError::Unknown {
-                flag,
-                name: name.to_owned(),
-            }),
+            None => Err(ColumnError::Unknown { flag, name: name.to_owned() }),
         }
     }
 
@@ -218,16 +187,10 @@ impl Headers {
 
     /// The one column of this name; two of them are an error, for either could be meant.
     fn only(&self, name: &str) -> Result<Option<usize>, ColumnError> {
-        let mut found = self
-            .0
-            .iter()
-            .enumerate()
-            .filter(|(_, header)| *header == name);
+        let mut found = self.0.iter().enumerate().filter(|(_, header)| *header == name);
         let first = found.next().map(|(column, _)| column);
         match found.next() {
-            Some(_) => Err(ColumnError::Twice {
-                name: name.to_owned(),
-            }),
+            Some(_) => Err(ColumnError::Twice { name: name.to_owned() }),
             None => Ok(first),
         }
     }
@@ -249,17 +212,11 @@ mod tests {
         let headers = "recv_ns,exch_ms,venue,instrument,trade_id,price,qty,taker_side";
         let columns = find(headers, &ColumnFlags::default()).unwrap();
         assert_eq!((columns.time, columns.time_unit), (1, TimeUnit::Ms));
-        assert_eq!(
-            (columns.chain, columns.venue),
-            (Place::Column(2), Place::Column(2))
-        );
+        assert_eq!((columns.chain, columns.venue), (Place::Column(2), Place::Column(2)));
         assert_eq!((columns.address, columns.symbol), (3, Some(3)));
         assert_eq!((columns.seq, columns.price), (Some(4), 5));
         let error = find("recv_ns,venue,instrument,price", &ColumnFlags::default()).unwrap_err();
-        assert!(
-            matches!(error, ColumnError::Missing { role: "time", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ColumnError::Missing { role: "time", .. }), "{error}");
     }
 
     /// Equity ticks have a `venue` and an `exchange` letter; the venue makes the token's key.
@@ -273,20 +230,12 @@ mod tests {
     /// A file with a chain, an address and a symbol keys by chain and address and keeps the symbol.
     #[test]
     fn chain_address_and_symbol_each_find_their_place() {
-        let columns = find(
-            "Timestamp_US, Chain ,address,symbol,venue,Price",
-            &ColumnFlags::default(),
-        )
-        .unwrap();
+        let columns =
+            find("Timestamp_US, Chain ,address,symbol,venue,Price", &ColumnFlags::default())
+                .unwrap();
         assert_eq!((columns.time, columns.time_unit), (0, TimeUnit::Us));
-        assert_eq!(
-            (columns.chain, columns.venue),
-            (Place::Column(1), Place::Column(4))
-        );
-        assert_eq!(
-            (columns.address, columns.symbol, columns.seq),
-            (2, Some(3), None)
-        );
+        assert_eq!((columns.chain, columns.venue), (Place::Column(1), Place::Column(4)));
+        assert_eq!((columns.address, columns.symbol, columns.seq), (2, Some(3), None));
     }
 
     /// Unusual headers are named by flags, and a constant stands in for a column that is missing.
@@ -302,10 +251,7 @@ mod tests {
         };
         let columns = find("when,coin,price,last", &flags).unwrap();
         assert_eq!((columns.time, columns.time_unit), (0, TimeUnit::Rfc3339));
-        assert_eq!(
-            (columns.address, columns.symbol, columns.price),
-            (1, None, 3)
-        );
+        assert_eq!((columns.address, columns.symbol, columns.price), (1, None, 3));
         assert_eq!(columns.chain, Place::Constant("solana".to_owned()));
         assert_eq!(columns.venue, columns.chain);
     }
@@ -324,30 +270,11 @@ mod tests {
         assert_eq!(missing("time_ms,instrument,price"), "chain");
         assert_eq!(missing("time_ms,venue,instrument"), "price");
         let unit = find("timestamp,venue,instrument,price", &none);
-        assert_eq!(
-            unit,
-            Err(ColumnError::NoUnit {
-                name: "timestamp".to_owned()
-            })
-        );
+        assert_eq!(unit, Err(ColumnError::NoUnit { name: "timestamp".to_owned() }));
         let twice = find("time_ms,venue,instrument,price,price", &none);
-        assert_eq!(
-            twice,
-            Err(ColumnError::Twice {
-                name: "price".to_owned()
-            })
-        );
-        let flags = ColumnFlags {
-            price: Some("p".to_owned()),
-            ..none
-        };
+        assert_eq!(twice, Err(ColumnError::Twice { name: "price".to_owned() }));
+        let flags = ColumnFlags { price: Some("p".to_owned()), ..none };
         let unknown = find("time_ms,venue,instrument,price", &flags);
-        assert_eq!(
-            unknown,
-            Err(ColumnError::Unknown {
-                flag: "--price",
-                name: "p".to_owned()
-            })
-        );
+        assert_eq!(unknown, Err(ColumnError::Unknown { flag: "--price", name: "p".to_owned() }));
     }
 }

@@ -19,10 +19,7 @@ pub(crate) enum Failure {
     #[error("no store is named: add --store DIR or set HIGHWATER_STORE")]
     NoStoreNamed,
     #[error("there is no store at {}: check --store, or make one with `highwater replay`", directory.display())]
-    NoDirectory {
-        directory: PathBuf,
-        source: io::Error,
-    },
+    NoDirectory { directory: PathBuf, source: io::Error },
     #[error("{} is a file, not the directory of a store", directory.display())]
     NotADirectory { directory: PathBuf },
     #[error("--reference {text} is no currency: write it as USD or USD:6, with its decimals")]
@@ -36,20 +33,13 @@ pub(crate) enum Failure {
     #[error("stopped by --strict at {label}:{}: {}", problem.line, problem.reason)]
     Strict { label: String, problem: RowProblem },
     #[error("store {}", directory.display())]
-    Store {
-        directory: PathBuf,
-        source: highwater::Error,
-    },
+    Store { directory: PathBuf, source: highwater::Error },
     #[error("no token answers to `{asked}`: `highwater tokens list` shows all of them")]
     NoToken { asked: String },
     #[error(
         "`{asked}` may be any of {count} tokens: name one as CHAIN ADDRESS; they are {candidates}"
     )]
-    Ambiguous {
-        asked: String,
-        count: u64,
-        candidates: String,
-    },
+    Ambiguous { asked: String, count: u64, candidates: String },
     #[error("the results could not be printed")]
     Print {
         #[from]
@@ -66,10 +56,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Names the store at `directory` in what one of its calls answered.
     pub(crate) fn of_store(directory: &Path) -> impl Fn(highwater::Error) -> Self {
-        move |source| Self::Store {
-            directory: directory.to_owned(),
-            source,
-        }
+        move |source| Self::Store { directory: directory.to_owned(), source }
     }
 
     /// The exit code a script can branch on.

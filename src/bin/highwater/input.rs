@@ -85,16 +85,11 @@ impl Lines {
     fn new(raw: impl Read + 'static) -> io::Result<Self> {
         let mut raw = BufReader::with_capacity(BUFFER_BYTES, raw);
         let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut raw)
-            .take(GZIP_MAGIC.len() as u64)
-            .read_to_end(&mut head)?;
+        (&mut raw).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
         let is_gzip = head == GZIP_MAGIC;
         let whole = Cursor::new(head).chain(raw);
         let text: Box<dyn BufRead> = if is_gzip {
-            Box::new(BufReader::with_capacity(
-                BUFFER_BYTES,
-                MultiGzDecoder::new(whole),
-            ))
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(whole)))
         } else {
             Box::new(whole)
         };
@@ -145,11 +140,7 @@ mod tests {
             if line == Line::End {
                 return found;
             }
-            found.push((
-                lines.number(),
-                line,
-                String::from_utf8(buffer.clone()).unwrap(),
-            ));
+            found.push((lines.number(), line, String::from_utf8(buffer.clone()).unwrap()));
         }
     }
 
@@ -169,10 +160,7 @@ mod tests {
         assert_eq!(lines_of(text.to_vec()), expected);
         assert_eq!(lines_of(gzip(text)), expected);
         // Parts of a day concatenated, as `cat *.gz` makes them.
-        assert_eq!(
-            lines_of([gzip(&text[..6]), gzip(&text[6..])].concat()),
-            expected
-        );
+        assert_eq!(lines_of([gzip(&text[..6]), gzip(&text[6..])].concat()), expected);
         assert_eq!(lines_of(Vec::new()), []);
         assert_eq!(lines_of(b"x".to_vec()), [(1, Line::Whole, "x".to_owned())]);
     }
@@ -187,11 +175,7 @@ mod tests {
         let mut buffer = Vec::new();
         assert_eq!(lines.read(&mut buffer).unwrap(), Line::Whole);
         assert_eq!(lines.read(&mut buffer).unwrap(), Line::TooLong);
-        assert!(
-            buffer.capacity() <= 4 * LINE_LIMIT,
-            "{} bytes",
-            buffer.capacity()
-        );
+        assert!(buffer.capacity() <= 4 * LINE_LIMIT, "{} bytes", buffer.capacity());
         assert_eq!(lines.read(&mut buffer).unwrap(), Line::Whole);
         assert_eq!((lines.number(), buffer.as_slice()), (3, b"last".as_slice()));
         assert_eq!(lines.read(&mut buffer).unwrap(), Line::End);
@@ -202,14 +186,8 @@ mod tests {
     fn the_longest_line_that_fits_is_taken() {
         let fits = "y".repeat(LINE_LIMIT);
         let found = lines_of(format!("{fits}\n{fits}y\nz").into_bytes());
-        let kinds: Vec<_> = found
-            .iter()
-            .map(|(number, line, _)| (*number, line))
-            .collect();
-        assert_eq!(
-            kinds,
-            [(1, &Line::Whole), (2, &Line::TooLong), (3, &Line::Whole)]
-        );
+        let kinds: Vec<_> = found.iter().map(|(number, line, _)| (*number, line)).collect();
+        assert_eq!(kinds, [(1, &Line::Whole), (2, &Line::TooLong), (3, &Line::Whole)]);
         assert_eq!(found[0].2, fits);
     }
 

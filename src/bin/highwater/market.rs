@@ -70,17 +70,9 @@ impl Market {
     /// The market of this seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
-        let walks = LISTINGS
-            .iter()
-            .filter_map(|listing| Walk::list(listing, &mut random))
-            .collect();
-        Self {
-            random,
-            walks,
-            now_micros: START_MICROS,
-            rows: 0,
-            last: None,
-        }
+        let walks =
+            LISTINGS.iter().filter_map(|listing| Walk::list(listing, &mut random)).collect();
+        Self { random, walks, now_micros: START_MICROS, rows: 0, last: None }
     }
 
     fn trade(&mut self) -> Option<Trade> {
@@ -89,11 +81,7 @@ impl Market {
         walk.step(&mut self.random);
         self.now_micros += self.random.i64(0..20_000);
         let late = self.random.u8(..50) == 0;
-        let late_by_micros = if late {
-            self.random.i64(0..2_000_000)
-        } else {
-            0
-        };
+        let late_by_micros = if late { self.random.i64(0..2_000_000) } else { 0 };
         walk.last_seq += 1;
         Some(Trade {
             key: walk.key.clone(),
@@ -127,13 +115,7 @@ impl Walk {
         let &(chain, symbol, decimals, steps) = listing;
         let key = TokenKey::new(chain, &address(chain, random)).ok()?;
         let units_per_step = 10_u128.pow(u32::from(Price::DECIMALS - decimals));
-        Some(Self {
-            key,
-            symbol,
-            units_per_step,
-            steps,
-            last_seq: 0,
-        })
+        Some(Self { key, symbol, units_per_step, steps, last_seq: 0 })
     }
 
     /// Moves the price by up to 0.6 percent and one step, never below one step.
@@ -148,9 +130,7 @@ impl Walk {
 fn address(chain: &str, random: &mut Rng) -> String {
     const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
     if chain == "solana" {
-        (0..44)
-            .map(|_| char::from(BASE58[random.usize(..BASE58.len())]))
-            .collect()
+        (0..44).map(|_| char::from(BASE58[random.usize(..BASE58.len())])).collect()
     } else {
         format!("0x{:032x}{:08x}", random.u128(..), random.u32(..))
     }

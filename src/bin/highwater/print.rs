@@ -95,13 +95,7 @@ impl TokenPrinter {
         let header = header.chain(["current", "current at", "max", "max at"]);
         let table = table(header);
         let narrow = table.width().is_some_and(|width| width < FULL_WIDTH);
-        Self {
-            form,
-            table,
-            with_ticks,
-            narrow,
-            rows: 0,
-        }
+        Self { form, table, with_ticks, narrow, rows: 0 }
     }
 
     /// Takes one token: a JSON line is printed at once, a table row at the end.
@@ -113,16 +107,10 @@ impl TokenPrinter {
         let text = |text: &Option<String>| visible(text.as_deref().unwrap_or("-"));
         let time = |time: &Option<String>| table_time(&text(time), self.narrow);
         let address = visible(&line.address);
-        let address = if self.narrow {
-            middle_cut(&address)
-        } else {
-            address
-        };
+        let address = if self.narrow { middle_cut(&address) } else { address };
         let ticks = line.ticks.filter(|_| self.with_ticks);
         let names = [visible(&line.chain), address, text(&line.symbol)];
-        let names = names
-            .into_iter()
-            .chain(ticks.map(|ticks| HumanCount(ticks).to_string()));
+        let names = names.into_iter().chain(ticks.map(|ticks| HumanCount(ticks).to_string()));
         let (current, max) = (text(&line.current), text(&line.max));
         let ends = [current, time(&line.current_at), max, time(&line.max_at)];
         self.table.add_row(names.chain(ends));
@@ -248,10 +236,7 @@ mod tests {
     /// A narrow table shows less of addresses and times, and never less of what is short.
     #[test]
     fn tables_cut_only_what_can_be_spared() {
-        assert_eq!(
-            middle_cut("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"),
-            "0xc0…6cc2"
-        );
+        assert_eq!(middle_cut("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"), "0xc0…6cc2");
         assert_eq!(middle_cut("BTCUSDT-PERP"), "BTCUSDT-PERP");
         assert_eq!(middle_cut(&"狗".repeat(20)), "狗狗狗狗…狗狗狗狗");
         let time = "2024-08-08T23:54:15.342000Z";

@@ -61,12 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1, conflicts_with = "files")]
     seed: u64,
     /// Rows of the made-up market
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 200_000,
-        conflicts_with = "files"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 200_000, conflicts_with = "files")]
     rows: u64,
     #[command(flatten)]
     columns: ColumnFlags,
@@ -117,11 +112,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     if arguments.files.is_empty() && arguments.mode == StoreMode::Live {
         return Err(Failure::MarketIsNotLive);
     }
-    let inputs: Vec<Input> = arguments
-        .files
-        .iter()
-        .map(|file| Input::from_argument(file))
-        .collect();
+    let inputs: Vec<Input> =
+        arguments.files.iter().map(|file| Input::from_argument(file)).collect();
     // A wrong file is told before a store is made.
     let input_bytes = check(&inputs, &arguments.columns)?;
     let store = open(arguments, directory)?;
@@ -156,13 +148,9 @@ fn market(
     progress: &ProgressBar,
 ) -> Result<(), Failure> {
     let (seed, rows) = (arguments.seed, arguments.rows);
-    note(&format!(
-        "no FILE: replaying a made-up market of {rows} rows (--seed {seed})"
-    ));
+    note(&format!("no FILE: replaying a made-up market of {rows} rows (--seed {seed})"));
     let trades = Market::new(seed).zip(0..rows).map(|(trade, _)| trade);
-    let trades = trades
-        .inspect(|_| progress.inc(1))
-        .map(|trade| Ok(Ok(trade)));
+    let trades = trades.inspect(|_| progress.inc(1)).map(|trade| Ok(Ok(trade)));
     batches.replay(format!("<market {seed}>"), trades)
 }
 
@@ -187,10 +175,7 @@ fn check(inputs: &[Input], flags: &ColumnFlags) -> Result<Option<u64>, Failure> 
     let mut total = Some(0_u64);
     for input in inputs {
         let bytes = input.regular_file_bytes();
-        let bytes = bytes.map_err(|source| InputError::Open {
-            label: input.label(),
-            source,
-        })?;
+        let bytes = bytes.map_err(|source| InputError::Open { label: input.label(), source })?;
         if bytes.is_some() {
             Trades::open(input, flags, &ProgressBar::hidden())?;
         }
@@ -209,15 +194,10 @@ fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
 /// The currency that `text` names, as USD or USD:6.
 fn reference(text: &str) -> Result<Asset, Failure> {
     let (id, scale) = text.split_once(':').unwrap_or((text, "6"));
-    let asset = scale
-        .parse()
-        .ok()
-        .map(|scale| Asset::new("fiat", id, scale));
+    let asset = scale.parse().ok().map(|scale| Asset::new("fiat", id, scale));
     match asset {
         Some(Ok(asset)) => Ok(asset),
-        _ => Err(Failure::Reference {
-            text: text.to_owned(),
-        }),
+        _ => Err(Failure::Reference { text: text.to_owned() }),
     }
 }
 

@@ -30,12 +30,7 @@ impl StoreArgument {
 pub(crate) fn existing(directory: &Path) -> Result<&Path, Failure> {
     match directory.metadata() {
         Ok(metadata) if metadata.is_dir() => Ok(directory),
-        Ok(_) => Err(Failure::NotADirectory {
-            directory: directory.to_owned(),
-        }),
-        Err(source) => Err(Failure::NoDirectory {
-            directory: directory.to_owned(),
-            source,
-        }),
+        Ok(_) => Err(Failure::NotADirectory { directory: directory.to_owned() }),
+        Err(source) => Err(Failure::NoDirectory { directory: directory.to_owned(), source }),
     }
 }

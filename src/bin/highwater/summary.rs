@@ -50,19 +50,8 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(file: String, problem: RowProblem) -> Self {
-        let RowProblem {
-            line,
-            column,
-            text,
-            reason,
-        } = problem;
-        Self {
-            file,
-            line,
-            column,
-            text,
-            reason,
-        }
+        let RowProblem { line, column, text, reason } = problem;
+        Self { file, line, column, text, reason }
     }
 
     fn sentence(&self) -> String {
@@ -107,13 +96,7 @@ impl Run {
         }
         printer.finish(out)?;
         match form {
-            Form::Json => json_line(
-                out,
-                &RunLine {
-                    kind: "run",
-                    run: self,
-                },
-            )?,
+            Form::Json => json_line(out, &RunLine { kind: "run", run: self })?,
             Form::Table => {
                 writeln!(out)?;
                 facts(out, &self.facts())?;
@@ -170,9 +153,7 @@ struct RunLine<'a> {
 /// The most memory this process ever held, where the system tells.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
 }

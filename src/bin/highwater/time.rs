@@ -87,18 +87,13 @@ fn whole_micros(text: &str, shift: i32) -> Result<i64, TimeError> {
         return Err(TimeError::NotANumber);
     }
     // Digits left of the moved point are the answer; any other digit right of it is cut.
-    let all = whole
-        .bytes()
-        .chain(decimals.bytes())
-        .map(|byte| i64::from(byte - b'0'));
+    let all = whole.bytes().chain(decimals.bytes()).map(|byte| i64::from(byte - b'0'));
     let kept = usize::try_from(whole.len() as i64 + i64::from(shift)).unwrap_or(0);
     let mut micros: i64 = 0;
     let mut cut = false;
     for (place, digit) in all.clone().enumerate() {
         if place < kept {
-            let next = micros
-                .checked_mul(10)
-                .and_then(|micros| micros.checked_add(digit));
+            let next = micros.checked_mul(10).and_then(|micros| micros.checked_add(digit));
             micros = next.ok_or(TimeError::OutOfRange)?;
         } else {
             cut |= digit != 0;
@@ -107,11 +102,7 @@ fn whole_micros(text: &str, shift: i32) -> Result<i64, TimeError> {
     for _ in whole.len() + decimals.len()..kept {
         micros = micros.checked_mul(10).ok_or(TimeError::OutOfRange)?;
     }
-    Ok(if negative {
-        -micros - i64::from(cut)
-    } else {
-        micros
-    })
+    Ok(if negative { -micros - i64::from(cut) } else { micros })
 }
 
 #[cfg(test)]
@@ -130,18 +121,9 @@ mod tests {
         assert_eq!(micros(TimeUnit::Ms, "1723161255342"), Ok(moment));
         assert_eq!(micros(TimeUnit::Us, "1723161255342000"), Ok(moment));
         assert_eq!(micros(TimeUnit::Ns, "1723161255342000000"), Ok(moment));
-        assert_eq!(
-            micros(TimeUnit::Rfc3339, "2024-08-08T23:54:15.342Z"),
-            Ok(moment)
-        );
-        assert_eq!(
-            micros(TimeUnit::Rfc3339, "2024-08-09T01:54:15.342+02:00"),
-            Ok(moment)
-        );
-        assert_eq!(
-            rfc3339(Timestamp::from_micros(moment)),
-            "2024-08-08T23:54:15.342000Z"
-        );
+        assert_eq!(micros(TimeUnit::Rfc3339, "2024-08-08T23:54:15.342Z"), Ok(moment));
+        assert_eq!(micros(TimeUnit::Rfc3339, "2024-08-09T01:54:15.342+02:00"), Ok(moment));
+        assert_eq!(rfc3339(Timestamp::from_micros(moment)), "2024-08-08T23:54:15.342000Z");
     }
 
     /// Nanoseconds are finer than the store: they are cut towards the past on both sides of 1970,
@@ -161,27 +143,15 @@ mod tests {
     /// A malformed cell is told as such; in particular nothing panics on overlong digits.
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in [
-            "", "-", ".", "1.", ".5", "1e9", "+1", "0x1", "1_000", " 1", "1,5", "١",
-        ] {
-            assert_eq!(
-                micros(TimeUnit::Ms, text),
-                Err(TimeError::NotANumber),
-                "{text:?}"
-            );
+        for text in ["", "-", ".", "1.", ".5", "1e9", "+1", "0x1", "1_000", " 1", "1,5", "١"] {
+            assert_eq!(micros(TimeUnit::Ms, text), Err(TimeError::NotANumber), "{text:?}");
         }
         let long = "9".repeat(5_000);
         assert_eq!(micros(TimeUnit::S, &long), Err(TimeError::OutOfRange));
         assert_eq!(micros(TimeUnit::Ns, &long), Err(TimeError::OutOfRange));
         // Milliseconds read as seconds: the year 56574.
-        assert_eq!(
-            micros(TimeUnit::S, "1723161255342"),
-            Err(TimeError::OutOfRange)
-        );
-        assert_eq!(
-            micros(TimeUnit::Rfc3339, "2024-08-08"),
-            Err(TimeError::NotRfc3339)
-        );
+        assert_eq!(micros(TimeUnit::S, "1723161255342"), Err(TimeError::OutOfRange));
+        assert_eq!(micros(TimeUnit::Rfc3339, "2024-08-08"), Err(TimeError::NotRfc3339));
     }
 
     /// A column name that states its unit needs no flag; one that does not must not be guessed.

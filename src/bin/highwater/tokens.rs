@@ -89,9 +89,7 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
     let matching = reading.matching(arguments.chain.as_deref(), &arguments.prefix);
     for (listed, token) in (0..).zip(matching) {
         if listed == limit {
-            note(&format!(
-                "more than {limit} tokens match: --limit 0 lists them all"
-            ));
+            note(&format!("more than {limit} tokens match: --limit 0 lists them all"));
             break;
         }
         printer.token(out, &TokenLine::new(&reading.checked(token)?, None))?;
@@ -105,9 +103,7 @@ fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
     let token = match arguments.token.as_slice() {
         [chain, address] => reading
             .get(chain, address)?
-            .ok_or_else(|| Failure::NoToken {
-                asked: format!("{chain} {address}"),
-            })?,
+            .ok_or_else(|| Failure::NoToken { asked: format!("{chain} {address}") })?,
         named => reading.find(&named.concat())?,
     };
     match Form::from_flag(arguments.json) {
@@ -124,12 +120,7 @@ fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
         ("address", token.key().address().to_owned()),
         ("symbol", text(token.symbol())),
         ("name", text(token.name())),
-        (
-            "decimals",
-            token
-                .decimals()
-                .map_or_else(|| "-".to_owned(), |count| count.to_string()),
-        ),
+        ("decimals", token.decimals().map_or_else(|| "-".to_owned(), |count| count.to_string())),
     ];
     let ticks = [
         ("current", token.current()),
@@ -140,12 +131,7 @@ fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
     for (name, tick) in ticks {
         let shown = match tick {
             Some(tick) => {
-                format!(
-                    "{} at {} from {}",
-                    tick.price,
-                    rfc3339(tick.observed_at),
-                    tick.source
-                )
+                format!("{} at {} from {}", tick.price, rfc3339(tick.observed_at), tick.source)
             }
             None => "-".to_owned(),
         };
@@ -166,10 +152,7 @@ impl<'a> Reading<'a> {
         let store = Store::open_read_only(directory);
         let snapshot = store.and_then(|store| store.snapshot());
         let snapshot = snapshot.map_err(Failure::of_store(directory))?;
-        Ok(Self {
-            directory,
-            snapshot,
-        })
+        Ok(Self { directory, snapshot })
     }
 
     fn checked<T>(&self, read: Result<T, highwater::Error>) -> Result<T, Failure> {
@@ -240,15 +223,9 @@ impl<'a> Reading<'a> {
                     candidates.push("...".to_owned());
                 }
                 let candidates = candidates.join(", ");
-                Err(Failure::Ambiguous {
-                    asked: asked.to_owned(),
-                    count,
-                    candidates,
-                })
+                Err(Failure::Ambiguous { asked: asked.to_owned(), count, candidates })
             }
-            None => Err(Failure::NoToken {
-                asked: asked.to_owned(),
-            }),
+            None => Err(Failure::NoToken { asked: asked.to_owned() }),
         }
     }
 }

@@ -45,21 +45,13 @@ pub(crate) enum InputError {
     #[error("{label} cannot be opened")]
     Open { label: String, source: io::Error },
     #[error("{label} cannot be read beyond line {line}")]
-    Read {
-        label: String,
-        line: u64,
-        source: io::Error,
-    },
+    Read { label: String, line: u64, source: io::Error },
     #[error("{label} is empty: its first line should name the columns")]
     Empty { label: String },
     #[error("{label} does not begin with a line of headers: the line is {reason}")]
     NoHeaders { label: String, reason: &'static str },
     #[error("{label}: {source} (its headers are: {headers})")]
-    Columns {
-        label: String,
-        headers: String,
-        source: ColumnError,
-    },
+    Columns { label: String, headers: String, source: ColumnError },
 }
 
 /// The trades of one input, in the order of its rows.
@@ -90,11 +82,7 @@ impl Trades {
             Ok(Line::TooLong) => Err("longer than 65,536 bytes"),
             Ok(Line::End) => return Err(InputError::Empty { label }),
             Err(source) => {
-                return Err(InputError::Read {
-                    label,
-                    line: 0,
-                    source,
-                });
+                return Err(InputError::Read { label, line: 0, source });
             }
         };
         let headers = match headers {
@@ -102,19 +90,12 @@ impl Trades {
             Err(reason) => return Err(InputError::NoHeaders { label, reason }),
         };
         match Columns::find(&headers, flags) {
-            Ok(columns) => Ok(Self {
-                label,
-                lines,
-                headers,
-                columns,
-                buffer,
-                record: ByteRecord::new(),
-            }),
-            Err(source) => Err(InputError::Columns {
-                label,
-                headers: shortened(&headers.join(", ")),
-                source,
-            }),
+            Ok(columns) => {
+                Ok(Self { label, lines, headers, columns, buffer, record: ByteRecord::new() })
+            }
+            Err(source) => {
+                Err(InputError::Columns { label, headers: shortened(&headers.join(", ")), source })
+            }
         }
     }
 
@@ -159,9 +140,7 @@ impl Trades {
             .map_err(|error| self.problem(Some(columns.price), error.to_string()))?;
         Ok(Trade {
             key,
-            symbol: symbol
-                .filter(|symbol| !symbol.is_empty())
-                .map(str::to_owned),
+            symbol: symbol.filter(|symbol| !symbol.is_empty()).map(str::to_owned),
             source: self.place(&columns.venue)?.to_owned(),
             seq,
             observed_at,
@@ -173,20 +152,10 @@ impl Trades {
     /// The column that holds the part of a key which was refused.
     fn at_fault(&self, error: &money::Error) -> Option<usize> {
         match (error, &self.columns.chain) {
-            (
-                money::Error::InvalidKey {
-                    part: KeyPart::Chain,
-                    ..
-                },
-                Place::Column(chain),
-            ) => Some(*chain),
-            (
-                money::Error::InvalidKey {
-                    part: KeyPart::Chain,
-                    ..
-                },
-                Place::Constant(_),
-            ) => None,
+            (money::Error::InvalidKey { part: KeyPart::Chain, .. }, Place::Column(chain)) => {
+                Some(*chain)
+            }
+            (money::Error::InvalidKey { part: KeyPart::Chain, .. }, Place::Constant(_)) => None,
             _ => Some(self.columns.address),
         }
     }
@@ -196,10 +165,7 @@ impl Trades {
         match self.text(column)? {
             "" => Ok(None),
             text => text.parse().map(Some).map_err(|_| {
-                self.problem(
-                    Some(column),
-                    "it is not a whole number from 0 to 2^64 - 1".to_owned(),
-                )
+                self.problem(Some(column), "it is not a whole number from 0 to 2^64 - 1".to_owned())
             }),
         }
     }
@@ -260,11 +226,7 @@ impl Iterator for Trades {
                 Ok(Line::End) => return None,
                 Err(source) => {
                     let (label, line) = (self.label.clone(), self.lines.number());
-                    return Some(Err(InputError::Read {
-                        label,
-                        line,
-                        source,
-                    }));
+                    return Some(Err(InputError::Read { label, line, source }));
                 }
             }
         }
@@ -274,16 +236,9 @@ impl Iterator for Trades {
 /// The names of the columns; a byte order mark before them is passed over.
 fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
     let mut record = ByteRecord::new();
-    split(
-        line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
-        &mut record,
-    )?;
-    let headers = record
-        .iter()
-        .map(|header| String::from_utf8(header.trim_ascii().to_vec()));
-    headers
-        .collect::<Result<_, _>>()
-        .map_err(|_| "not UTF-8 text")
+    split(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), &mut record)?;
+    let headers = record.iter().map(|header| String::from_utf8(header.trim_ascii().to_vec()));
+    headers.collect::<Result<_, _>>().map_err(|_| "not UTF-8 text")
 }
 
 /// Splits one line into its fields. Quotes are rare in trade files, and a line without any needs
@@ -291,9 +246,7 @@ fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
 fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
     record.clear();
     match line.iter().filter(|byte| **byte == b'"').count() {
-        0 => line
-            .split(|byte| *byte == b',')
-            .for_each(|field| record.push_field(field)),
+        0 => line.split(|byte| *byte == b',').for_each(|field| record.push_field(field)),
         quotes if quotes % 2 == 1 => return Err("a quote is not closed on its line"),
         _ => {
             let mut reader = csv::ReaderBuilder::new()
@@ -335,13 +288,7 @@ mod tests {
     fn trade(row: &Result<Trade, RowProblem>) -> (&str, &str, Option<u64>, i64, String) {
         let trade = row.as_ref().unwrap();
         let (chain, address) = (trade.key.chain(), trade.key.address());
-        (
-            chain,
-            address,
-            trade.seq,
-            trade.observed_at.as_micros(),
-            trade.price.to_string(),
-        )
+        (chain, address, trade.seq, trade.observed_at.as_micros(), trade.price.to_string())
     }
 
     /// A capture is read as the exchange wrote it: the price to its last digit, the exchange's own
@@ -353,12 +300,7 @@ mod tests {
             \r\n\
             2,-1,\"spot, old\",\"a\"\"b\",,0.000000000000000000000001,1\r\n";
         let rows = rows(csv, &ColumnFlags::default());
-        let expected = (
-            "binance-spot",
-            "BTCUSDT",
-            Some(3_735_683_259),
-            1_723_161_255_342_000,
-        );
+        let expected = ("binance-spot", "BTCUSDT", Some(3_735_683_259), 1_723_161_255_342_000);
         let (chain, address, seq, time, price) = trade(&rows[0]);
         assert_eq!((chain, address, seq, time), expected);
         assert_eq!(price, "61837.63");
@@ -368,10 +310,7 @@ mod tests {
             ("binance-spot", Some("BTCUSDT"))
         );
         let smallest = "0.000000000000000000000001".to_owned();
-        assert_eq!(
-            trade(&rows[1]),
-            ("spot, old", "a\"b", None, -1_000, smallest)
-        );
+        assert_eq!(trade(&rows[1]), ("spot, old", "a\"b", None, -1_000, smallest));
         assert_eq!(rows[1].as_ref().unwrap().line, 4);
         assert_eq!(rows.len(), 2);
     }
@@ -418,10 +357,7 @@ mod tests {
         let problem = rows[2].as_ref().unwrap_err();
         assert_eq!(problem.text, "1,v,A,3,1,5");
         assert!(problem.reason.contains("6 fields"), "{}", problem.reason);
-        assert!(
-            rows[8].as_ref().unwrap_err().text.len() < 300,
-            "the text is shown shortened"
-        );
+        assert!(rows[8].as_ref().unwrap_err().text.len() < 300, "the text is shown shortened");
     }
 
     /// Bytes that are no text are a bad row, not a crash.
@@ -429,10 +365,7 @@ mod tests {
     fn bytes_that_are_no_text_are_told() {
         let csv = b"time_ms,venue,instrument,price\n1,v,\xff\xfe,1\n1,v,A,1\n";
         let rows = rows(csv, &ColumnFlags::default());
-        assert_eq!(
-            rows[0].as_ref().unwrap_err().column.as_deref(),
-            Some("instrument")
-        );
+        assert_eq!(rows[0].as_ref().unwrap_err().column.as_deref(), Some("instrument"));
         assert!(rows[1].is_ok());
     }
 
@@ -450,10 +383,7 @@ mod tests {
         };
         let message = error(b"when,venue,instrument,last\n");
         assert!(message.contains("--time"), "{message}");
-        assert!(
-            message.contains("when, venue, instrument, last"),
-            "{message}"
-        );
+        assert!(message.contains("when, venue, instrument, last"), "{message}");
         assert!(error(b"").contains("empty"));
         assert!(error(b"\xff\xfe,a\n").contains("UTF-8"));
         assert!(error(&vec![b'a'; LINE_LIMIT + 1]).contains("longer"));

@@ -22,22 +22,14 @@ impl SimulatedDisk {
         let file = find(&mut state)?;
         state.opened(file)?;
         drop(state);
-        Ok(Arc::new(SimulatedFile {
-            disk: self.clone(),
-            file,
-            access,
-        }))
+        Ok(Arc::new(SimulatedFile { disk: self.clone(), file, access }))
     }
 }
 
 impl Disk for SimulatedDisk {
     /// Does nothing: the root is always there.
     fn make_root(&self) -> io::Result<()> {
-        if self.state().power == Power::On {
-            Ok(())
-        } else {
-            Err(power_is_out())
-        }
+        if self.state().power == Power::On { Ok(()) } else { Err(power_is_out()) }
     }
 
     fn make_dir(&self, name: &str) -> io::Result<()> {

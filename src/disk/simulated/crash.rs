@@ -33,11 +33,7 @@ pub(super) struct Survival {
 impl Survival {
     pub(super) fn new(style: CrashStyle, mut rng: Rng) -> Self {
         let kept_of_256 = rng.u16(..=256);
-        Self {
-            style,
-            rng,
-            kept_of_256,
-        }
+        Self { style, rng, kept_of_256 }
     }
 
     /// Whether the next piece is kept.

@@ -25,22 +25,10 @@ pub(super) struct Names {
 /// One change of names; each is atomic.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Create {
-        name: String,
-        file: FileId,
-    },
-    Rename {
-        from: String,
-        to: String,
-        file: FileId,
-    },
-    Remove {
-        name: String,
-        file: FileId,
-    },
-    MakeDirectory {
-        name: String,
-    },
+    Create { name: String, file: FileId },
+    Rename { from: String, to: String, file: FileId },
+    Remove { name: String, file: FileId },
+    MakeDirectory { name: String },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -53,11 +41,7 @@ pub(super) struct Directories {
 impl Directories {
     /// Directories in which every name is durable.
     pub(super) fn durable(names: Names) -> Self {
-        Self {
-            shown: names.clone(),
-            durable: names,
-            unsynced: Vec::new(),
-        }
+        Self { shown: names.clone(), durable: names, unsynced: Vec::new() }
     }
 
     pub(super) fn shown(&self) -> &Names {

@@ -87,10 +87,7 @@ impl Fault {
 
 /// The error of a disk without room.
 pub(super) fn full() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::StorageFull,
-        "no room left on the simulated disk",
-    )
+    io::Error::new(io::ErrorKind::StorageFull, "no room left on the simulated disk")
 }
 
 /// One fault, and which calls it hits. Without any restriction: the first call it fits.
@@ -118,14 +115,7 @@ pub struct FaultPlan {
 impl FaultPlan {
     /// A plan that hits the first call that `fault` fits.
     pub fn new(fault: Fault) -> Self {
-        Self {
-            fault,
-            call: None,
-            within: String::new(),
-            first: 1,
-            times: 1,
-            passed: 0,
-        }
+        Self { fault, call: None, within: String::new(), first: 1, times: 1, passed: 0 }
     }
 
     /// Only calls of this kind count. Without it: all calls that change something.

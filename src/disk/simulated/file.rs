@@ -40,12 +40,7 @@ impl File {
     /// A file of which every byte is durable.
     pub(super) fn durable(name: &str, pages: Pages) -> Self {
         let durable = pages.clone();
-        Self {
-            name: name.into(),
-            cached: pages,
-            durable,
-            ..Self::default()
-        }
+        Self { name: name.into(), cached: pages, durable, ..Self::default() }
     }
 
     pub(super) fn shown(&self) -> &Pages {
@@ -64,10 +59,7 @@ impl File {
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8], reach: Reach) -> io::Result<()> {
         self.cached.write_at(offset, bytes)?;
         if reach == Reach::Disk && !bytes.is_empty() {
-            self.unsynced.push(Change::Write {
-                offset,
-                bytes: bytes.into(),
-            });
+            self.unsynced.push(Change::Write { offset, bytes: bytes.into() });
         }
         Ok(())
     }
@@ -80,10 +72,7 @@ impl File {
         bytes: &[u8],
     ) -> io::Result<()> {
         self.cached.write_at(offset, bytes)?;
-        self.unsynced.push(Change::Write {
-            offset: landing,
-            bytes: bytes.into(),
-        });
+        self.unsynced.push(Change::Write { offset: landing, bytes: bytes.into() });
         Ok(())
     }
 

@@ -29,11 +29,7 @@ impl State {
             Course::AsAsked => self.write_what_fits(file, offset, bytes, Reach::Disk),
             Course::PowerCut => {
                 let fitting = self.fitting(file, offset, bytes)?;
-                self.in_flight = Some(InFlight {
-                    file,
-                    offset,
-                    bytes: fitting.into(),
-                });
+                self.in_flight = Some(InFlight { file, offset, bytes: fitting.into() });
                 Err(power_is_out())
             }
             Course::Hit(fault) => self.write_badly(file, offset, bytes, fault),
@@ -59,11 +55,8 @@ impl State {
             Course::PowerCut => return Err(power_is_out()),
             Course::Hit(fault) => {
                 if let Some(error) = fault.error() {
-                    let style = if fault.does_part() {
-                        CrashStyle::Random
-                    } else {
-                        CrashStyle::LoseAll
-                    };
+                    let style =
+                        if fault.does_part() { CrashStyle::Random } else { CrashStyle::LoseAll };
                     let mut survival = Survival::new(style, self.rng.fork());
                     self.file(file)?.fail_to_sync(&mut survival);
                     return Err(error);
@@ -98,11 +91,7 @@ impl State {
         let Some(error) = fault.error() else {
             return self.write_what_fits(file, offset, bytes, Reach::CacheOnly);
         };
-        let done = if fault.does_part() {
-            self.rng.usize(..=bytes.len())
-        } else {
-            0
-        };
+        let done = if fault.does_part() { self.rng.usize(..=bytes.len()) } else { 0 };
         self.write_what_fits(file, offset, &bytes[..done], Reach::Disk)?;
         Err(error)
     }
@@ -127,11 +116,7 @@ impl State {
     ) -> io::Result<()> {
         let fitting = self.fitting(file, offset, bytes)?;
         self.file(file)?.write(offset, fitting, reach)?;
-        if fitting.len() < bytes.len() {
-            Err(full())
-        } else {
-            Ok(())
-        }
+        if fitting.len() < bytes.len() { Err(full()) } else { Ok(()) }
     }
 
     /// As many of the first `bytes` as there is room for at `offset`.
@@ -148,18 +133,14 @@ impl State {
         let Some(capacity) = self.capacity.filter(|_| len > now) else {
             return Ok(len);
         };
-        let Self {
-            files, directories, ..
-        } = self;
+        let Self { files, directories, .. } = self;
         let named = &directories.shown().files;
         let takes_room =
             |id: &FileId, file: &File| file.handles > 0 || named.values().any(|named| named == id);
         let used = files
             .iter()
             .filter(|(id, file)| takes_room(id, file))
-            .fold(0_u64, |used, (_, file)| {
-                used.saturating_add(file.shown().len())
-            });
+            .fold(0_u64, |used, (_, file)| used.saturating_add(file.shown().len()));
         Ok(len.min(now.saturating_add(capacity.saturating_sub(used))))
     }
 

@@ -149,9 +149,7 @@ impl SimulatedDisk {
     }
 
     fn from_state(state: State) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(state)),
-        }
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// No call leaves the state half changed by a panic, so poisoning means nothing here.

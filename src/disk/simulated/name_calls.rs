@@ -18,13 +18,7 @@ impl State {
                 return Err(name::already_exists(name));
             }
             let file = state.add(File::durable(name, Pages::default()));
-            state.directories.take(
-                Step::Create {
-                    name: name.to_owned(),
-                    file,
-                },
-                reach,
-            );
+            state.directories.take(Step::Create { name: name.to_owned(), file }, reach);
             Ok(file)
         })
     }
@@ -37,12 +31,7 @@ impl State {
                 return Err(name::already_exists(name));
             }
             if !shown.directories.contains(name) {
-                state.directories.take(
-                    Step::MakeDirectory {
-                        name: name.to_owned(),
-                    },
-                    reach,
-                );
+                state.directories.take(Step::MakeDirectory { name: name.to_owned() }, reach);
             }
             Ok(())
         })
@@ -58,11 +47,7 @@ impl State {
             if let Some(renamed) = state.files.get_mut(&file) {
                 renamed.name = to.into();
             }
-            let step = Step::Rename {
-                from: from.to_owned(),
-                to: to.to_owned(),
-                file,
-            };
+            let step = Step::Rename { from: from.to_owned(), to: to.to_owned(), file };
             state.directories.take(step, reach);
             Ok(())
         })
@@ -71,13 +56,7 @@ impl State {
     pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
         self.atomic(Call::Remove, name, |state, reach| {
             let file = state.named(name)?;
-            state.directories.take(
-                Step::Remove {
-                    name: name.to_owned(),
-                    file,
-                },
-                reach,
-            );
+            state.directories.take(Step::Remove { name: name.to_owned(), file }, reach);
             Ok(())
         })
     }
@@ -90,9 +69,7 @@ impl State {
             }
             if reach == Reach::Disk {
                 state.directories.sync(directory);
-                let Self {
-                    files, directories, ..
-                } = state;
+                let Self { files, directories, .. } = state;
                 files.retain(|id, file| file.handles > 0 || directories.lead_to(*id));
             }
             Ok(())
@@ -108,9 +85,7 @@ impl State {
         self.look(Call::Open, directory)?;
         let names = self.directories.shown().files.keys();
         let inside = names.filter(|file| name::directory_of(file) == directory);
-        Ok(inside
-            .map(|file| name::last_part(file).to_owned())
-            .collect())
+        Ok(inside.map(|file| name::last_part(file).to_owned()).collect())
     }
 
     pub(super) fn named(&self, name: &str) -> io::Result<FileId> {
@@ -121,10 +96,6 @@ impl State {
     fn check_place(&self, name: &str) -> io::Result<()> {
         let directory = name::directory_of(name);
         let there = self.directories.shown().holds_directory(directory);
-        if there {
-            Ok(())
-        } else {
-            Err(name::not_found(directory))
-        }
+        if there { Ok(()) } else { Err(name::not_found(directory)) }
     }
 }

@@ -110,12 +110,7 @@ impl State {
         image.crash_at = None;
         image.faults.clear();
         image.counts = Counts::default();
-        if let Some(InFlight {
-            file,
-            offset,
-            bytes,
-        }) = image.in_flight.take()
-        {
+        if let Some(InFlight { file, offset, bytes }) = image.in_flight.take() {
             let done = image.rng.usize(..=bytes.len());
             if let Some(file) = image.files.get_mut(&file) {
                 // The write was accepted before the power went out.
@@ -130,10 +125,7 @@ impl State {
         let mut image = Self::new(rng);
         let mut survival = Survival::new(style, image.rng.fork());
         let Names { files, directories } = self.directories.after_power_cut(&mut survival);
-        let mut names = Names {
-            files: BTreeMap::new(),
-            directories,
-        };
+        let mut names = Names { files: BTreeMap::new(), directories };
         image.capacity = self.capacity;
         image.next_file = self.next_file;
         for (name, id) in files {
@@ -157,22 +149,14 @@ impl State {
         let seed = self.rng.fork();
         let image = self.after_power_cut(seed, CrashStyle::Random);
         let faults = std::mem::take(&mut self.faults);
-        *self = Self {
-            counts: self.counts,
-            faults,
-            ..image
-        };
+        *self = Self { counts: self.counts, faults, ..image };
     }
 }
 
 /// What every call goes through.
 impl State {
     pub(super) fn check_power(&self) -> io::Result<()> {
-        if self.power == Power::On {
-            Ok(())
-        } else {
-            Err(power_is_out())
-        }
+        if self.power == Power::On { Ok(()) } else { Err(power_is_out()) }
     }
 
     /// Counts a call and decides its course.
@@ -277,9 +261,7 @@ impl State {
         let Ok(id) = self.named(name) else {
             return false;
         };
-        self.files
-            .get_mut(&id)
-            .is_some_and(|file| file.flip_bit(offset, bit))
+        self.files.get_mut(&id).is_some_and(|file| file.flip_bit(offset, bit))
     }
 
     pub(super) fn drop_caches(&mut self) {

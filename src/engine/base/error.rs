@@ -105,11 +105,7 @@ impl fmt::Display for Damage {
                 }
                 f.write_str(" does not match its checksum")
             }
-            Self::Rows {
-                table,
-                recorded,
-                reached,
-            } => write!(
+            Self::Rows { table, recorded, reached } => write!(
                 f,
                 "table {} says it holds {recorded} rows, and {reached} can be reached",
                 table.0
@@ -133,9 +129,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, E
 
 fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let owned = payload.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a message")
+    owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
 impl From<redb::Error> for Error {
@@ -145,15 +139,13 @@ impl From<redb::Error> for Error {
             redb::Error::PreviousIo => Self::Io {
                 source: io::Error::other("an earlier failure of the disk has ended this handle"),
             },
-            redb::Error::Unsupported | redb::Error::ValueTooLarge(_) => Self::Io {
-                source: io::Error::new(io::ErrorKind::Unsupported, error.to_string()),
-            },
+            redb::Error::Unsupported | redb::Error::ValueTooLarge(_) => {
+                Self::Io { source: io::Error::new(io::ErrorKind::Unsupported, error.to_string()) }
+            }
             redb::Error::DatabaseClosed => Self::Closed,
             // Everything else is either damage by name or a state that the calls made here cannot
             // bring about with a sound file.
-            error => Self::corrupt(Damage::Tree {
-                message: error.to_string(),
-            }),
+            error => Self::corrupt(Damage::Tree { message: error.to_string() }),
         }
     }
 }
@@ -165,9 +157,9 @@ impl From<io::Error> for Error {
             // that lies behind the end or is no offset at all.
             io::ErrorKind::InvalidData
             | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof => Self::corrupt(Damage::Tree {
-                message: source.to_string(),
-            }),
+            | io::ErrorKind::UnexpectedEof => {
+                Self::corrupt(Damage::Tree { message: source.to_string() })
+            }
             _ => Self::Io { source },
         }
     }

@@ -25,6 +25,7 @@ use super::error::{Damage, Error};
 use crate::engine::row::Lsn;
 
 const VERSION: u32 = 1;
+const MAX_CHECKPOINT: Lsn = 1 << 62;
 
 /// What the base says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,12 +87,14 @@ impl Meta {
         let mut rest = body;
         let found = u32::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
         if found != VERSION {
-            return Err(Error::Version {
-                found,
-                known: VERSION,
-            });
+            return Err(Error::Version { found, known: VERSION });
         }
-        Self::decode_fields(rest).ok_or_else(damaged)
+        let meta = Self::decode_fields(rest).ok_or_else(damaged)?;
+        // Far above any LSN that is ever reached: counting on from here must not overflow.
+        if meta.checkpoint > MAX_CHECKPOINT || meta.previous_checkpoint > meta.checkpoint {
+            return Err(damaged());
+        }
+        Ok(meta)
     }
 
     fn decode_fields(mut rest: &[u8]) -> Option<Self> {
@@ -122,10 +125,7 @@ fn take_u64(rest: &mut &[u8]) -> Option<u64> {
 }
 
 fn take_mark(rest: &mut &[u8]) -> Option<SegmentMark> {
-    Some(SegmentMark {
-        number: take_u64(rest)?,
-        salt: take_u64(rest)?,
-    })
+    Some(SegmentMark { number: take_u64(rest)?, salt: take_u64(rest)? })
 }
 
 #[cfg(test)]
@@ -175,12 +175,7 @@ mod tests {
     }
 
     fn assert_damaged(bytes: &[u8]) {
-        assert!(matches!(
-            Meta::decode(bytes),
-            Err(Error::Corrupt {
-                damage: Damage::Meta
-            })
-        ));
+        assert!(matches!(Meta::decode(bytes), Err(Error::Corrupt { damage: Damage::Meta })));
     }
 
     /// A base from a later release is whole, and must not be called damaged.
@@ -190,9 +185,6 @@ mod tests {
         bytes.truncate(bytes.len() - 4);
         bytes[0] = 2;
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        assert!(matches!(
-            Meta::decode(&bytes),
-            Err(Error::Version { found: 2, known: 1 })
-        ));
+        assert!(matches!(Meta::decode(&bytes), Err(Error::Version { found: 2, known: 1 })));
     }
 }

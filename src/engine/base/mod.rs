@@ -94,9 +94,7 @@ impl Base {
                 .set_check_integrity_on_open(integrity == Integrity::Check)
                 .create_with_backend(backend)?)
         })?;
-        let base = Self {
-            database: Some(database),
-        };
+        let base = Self { database: Some(database) };
         base.meta()?;
         Ok(base)
     }
@@ -164,9 +162,7 @@ fn commit<K: AsRef<[u8]>, R: AsRef<[u8]>>(
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
     write_rows(&transaction, rows, pause)?;
-    transaction
-        .open_table(META)?
-        .insert(META_KEY, meta.encode().as_slice())?;
+    transaction.open_table(META)?.insert(META_KEY, meta.encode().as_slice())?;
     Ok(transaction.commit()?)
 }
 

@@ -37,10 +37,7 @@ impl BaseRow {
             Some((row, stored_crc)) if crc(table, key, row).to_le_bytes() == *stored_crc => {
                 Ok(Self { stored })
             }
-            _ => Err(Error::corrupt(Damage::Row {
-                table,
-                key: key.into(),
-            })),
+            _ => Err(Error::corrupt(Damage::Row { table, key: key.into() })),
         }
     }
 

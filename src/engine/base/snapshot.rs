@@ -17,10 +17,7 @@ use super::{META, META_KEY, PACE_ROWS, RowTable};
 use crate::engine::row::Table;
 
 type RowRange = OwnedRange<&'static [u8], &'static [u8]>;
-type StoredEntry = (
-    OwnedAccessGuard<&'static [u8]>,
-    OwnedAccessGuard<&'static [u8]>,
-);
+type StoredEntry = (OwnedAccessGuard<&'static [u8]>, OwnedAccessGuard<&'static [u8]>);
 
 /// One state of the base.
 pub(crate) struct BaseSnapshot {
@@ -43,10 +40,7 @@ impl BaseSnapshot {
             let definition: RowTable = TableDefinition::new(handle.name());
             tables[number] = Some(transaction.open_table(definition)?);
         }
-        Ok(Self {
-            meta: read_meta(transaction)?,
-            tables,
-        })
+        Ok(Self { meta: read_meta(transaction)?, tables })
     }
 
     /// What the base says about this state.
@@ -56,15 +50,12 @@ impl BaseSnapshot {
 
     /// The tables there are, by number.
     pub(crate) fn tables(&self) -> impl Iterator<Item = Table> {
-        (0..=u8::MAX)
-            .map(Table)
-            .filter(|&table| self.rows_of(table).is_some())
+        (0..=u8::MAX).map(Table).filter(|&table| self.rows_of(table).is_some())
     }
 
     /// The number of rows of `table`, as the base has it written down.
     pub(crate) fn len(&self, table: Table) -> Result<u64, Error> {
-        self.rows_of(table)
-            .map_or(Ok(0), |rows| guarded(|| Ok(rows.len()?)))
+        self.rows_of(table).map_or(Ok(0), |rows| guarded(|| Ok(rows.len()?)))
     }
 
     /// The row under `key`, or `None` where there is none.
@@ -74,9 +65,7 @@ impl BaseSnapshot {
         };
         guarded(|| {
             let stored = rows.get_owned(key)?;
-            stored
-                .map(|stored| BaseRow::checked(table, key, stored))
-                .transpose()
+            stored.map(|stored| BaseRow::checked(table, key, stored)).transpose()
         })
     }
 
@@ -113,11 +102,7 @@ impl BaseSnapshot {
             }
             let recorded = self.len(table)?;
             if reached != recorded {
-                return Err(Error::corrupt(Damage::Rows {
-                    table,
-                    recorded,
-                    reached,
-                }));
+                return Err(Error::corrupt(Damage::Rows { table, recorded, reached }));
             }
         }
         Ok(verified)

@@ -40,11 +40,8 @@ impl TestFile {
     fn change(&self) -> io::Result<()> {
         let left = self
             .changes_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            });
-        left.map(drop)
-            .map_err(|_| io::ErrorKind::StorageFull.into())
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| io::ErrorKind::StorageFull.into())
     }
 }
 
@@ -66,8 +63,7 @@ impl DiskFile for TestFile {
     fn write_at(&self, offset: u64, written: &[u8]) -> io::Result<()> {
         self.change()?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.written_bytes
-            .fetch_add(written.len() as u64, Ordering::Relaxed);
+        self.written_bytes.fetch_add(written.len() as u64, Ordering::Relaxed);
         let mut bytes = self.bytes.lock().unwrap();
         let start = usize::try_from(offset).unwrap();
         let end = start + written.len();
@@ -98,10 +94,7 @@ pub(crate) fn meta(checkpoint: u64) -> Meta {
         store_id: *b"0123456789abcdef",
         checkpoint,
         previous_checkpoint: checkpoint.saturating_sub(1),
-        segment: SegmentMark {
-            number: checkpoint + 1,
-            salt: 0x5a17,
-        },
+        segment: SegmentMark { number: checkpoint + 1, salt: 0x5a17 },
         previous_segment: SegmentMark::default(),
         last_micros: 1_700_000_000_000_000,
         identity: b"test".to_vec(),

@@ -8,6 +8,9 @@ use super::error::Error;
 use super::format::{ALIGNMENT, BATCH_HEADER_LEN, BatchHeader, BatchKind, END_LEN, Next, align};
 use super::segment::Segment;
 
+/// The largest buffer that is kept between two batches.
+const KEPT_BUFFER_BYTES: usize = 1024 * 1024;
+
 /// Encoded commits that wait to be written, with room for a batch header in front.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -46,8 +49,10 @@ impl Group {
         self.wants_sync |= wants_sync;
     }
 
+    /// Empties the group; a buffer that one large batch made is not kept for ever.
     pub(crate) fn clear(&mut self) {
         self.bytes.truncate(BATCH_HEADER_LEN as usize);
+        self.bytes.shrink_to(KEPT_BUFFER_BYTES);
         self.ends.clear();
         self.wants_sync = false;
     }
@@ -60,9 +65,7 @@ impl Group {
     /// What each commit takes as a batch of its own: the measure that room is planned by.
     pub(crate) fn batch_lens(&self) -> impl Iterator<Item = u64> + '_ {
         let starts = std::iter::once(BATCH_HEADER_LEN as usize).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| batch_len((end - start) as u64))
+        starts.zip(&self.ends).map(|(start, end)| batch_len((end - start) as u64))
     }
 
     /// How many commits from the `from`-th on fit into `room` as one batch.
@@ -72,11 +75,7 @@ impl Group {
     }
 
     fn start_of(&self, commit: usize) -> usize {
-        if commit == 0 {
-            BATCH_HEADER_LEN as usize
-        } else {
-            self.ends[commit - 1]
-        }
+        if commit == 0 { BATCH_HEADER_LEN as usize } else { self.ends[commit - 1] }
     }
 }
 
@@ -212,16 +211,9 @@ impl Appender {
 
     fn put(&mut self, batch: &[u8], commits: u64) -> Result<(), Error> {
         let len = batch.len() as u64;
-        let Segment {
-            name,
-            file,
-            offset,
-            len: segment_len,
-            ..
-        } = &mut self.segment;
+        let Segment { name, file, offset, len: segment_len, .. } = &mut self.segment;
         debug_assert!(len % ALIGNMENT == 0 && *offset + len <= *segment_len);
-        file.write_at(*offset, batch)
-            .map_err(Error::io("write", name, *offset))?;
+        file.write_at(*offset, batch).map_err(Error::io("write", name, *offset))?;
         *offset += len;
         self.appended_bytes += len;
         self.written += commits;
@@ -230,9 +222,7 @@ impl Appender {
 
     /// Makes everything that was written durable.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        let Segment {
-            name, file, offset, ..
-        } = &self.segment;
+        let Segment { name, file, offset, .. } = &self.segment;
         file.sync().map_err(Error::io("sync", name, *offset))?;
         self.told = self.stated;
         self.synced = self.written;
@@ -253,10 +243,7 @@ impl Appender {
             let problem = std::io::Error::other("no segment is ready");
             Error::io("rotate", &self.segment.name, self.segment.offset)(problem)
         })?;
-        self.end(Next::Segment {
-            number: next.number,
-            salt: next.salt,
-        })?;
+        self.end(Next::Segment { number: next.number, salt: next.salt })?;
         self.segment = next;
         Ok(())
     }

@@ -83,21 +83,11 @@ impl Error {
         offset: u64,
     ) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();
-        move |source| Self::Io {
-            action,
-            file,
-            offset,
-            source,
-        }
+        move |source| Self::Io { action, file, offset, source }
     }
 
     pub(crate) fn corrupt(file: &str, offset: u64, lsn: Lsn, problem: Problem) -> Self {
-        Self::Corrupt {
-            file: file.to_owned(),
-            offset,
-            lsn,
-            problem,
-        }
+        Self::Corrupt { file: file.to_owned(), offset, lsn, problem }
     }
 
     /// Whether the disk had no room.
@@ -108,8 +98,5 @@ impl Error {
 
 /// Whether an I/O error says that there is no room on the disk.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -55,6 +55,10 @@ const _: () = assert!(SEGMENT_HEADER_LEN % ALIGNMENT == 0);
 const _: () = assert!(BATCH_HEADER_LEN % ALIGNMENT == 0);
 const _: () = assert!(END_PAYLOAD_LEN % ALIGNMENT == 0);
 
+/// The highest LSN that is believed: far above any that is ever reached, and far enough below the
+/// end of the numbers that counting on from it cannot overflow.
+pub(crate) const MAX_LSN: Lsn = 1 << 62;
+
 /// Rounds up to where the next batch may begin.
 pub(crate) const fn align(len: u64) -> u64 {
     len.next_multiple_of(ALIGNMENT)
@@ -97,6 +101,9 @@ impl SegmentHeader {
         }
         let mut store_id = [0; 16];
         store_id.copy_from_slice(&bytes[16..32]);
+        if u64_at(bytes, 56) > MAX_LSN {
+            return None;
+        }
         Some(Self {
             version: u32_at(bytes, 8),
             store_id,
@@ -174,12 +181,8 @@ impl BatchHeader {
             },
         };
         let sane = u64::from(header.payload_len) % ALIGNMENT == 0
-            && header.first_lsn > 0
+            && (1..=MAX_LSN).contains(&header.first_lsn)
             && header.durable_lsn < header.first_lsn
-            && header
-                .first_lsn
-                .checked_add(u64::from(header.commits))
-                .is_some()
             && (header.kind == BatchKind::Commits || header.commits == 0);
         sane.then_some(header)
     }
@@ -228,10 +231,7 @@ impl Next {
             return None;
         }
         match u64_at(bytes, 16) {
-            0 => Some(Self::Segment {
-                number: u64_at(bytes, 0),
-                salt: u64_at(bytes, 8),
-            }),
+            0 => Some(Self::Segment { number: u64_at(bytes, 0), salt: u64_at(bytes, 8) }),
             1 => Some(Self::Closed),
             _ => None,
         }
@@ -263,11 +263,7 @@ pub(crate) fn encode_commit(out: &mut Vec<u8>, header: &CommitHeader<'_>, rows: 
     let note = header.note.floor_char_boundary(MAX_NOTE_BYTES);
     let note = &header.note.as_bytes()[..note];
     let flags = if header.synced { COMMIT_SYNCED } else { 0 }
-        | if header.finishing {
-            COMMIT_FINISHING
-        } else {
-            0
-        };
+        | if header.finishing { COMMIT_FINISHING } else { 0 };
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&header.time_micros.to_le_bytes());
     out.push(flags);
@@ -352,11 +348,7 @@ fn decode_commit(bytes: &[u8]) -> Option<CommitRef<'_>> {
         finishing: fixed[8] & COMMIT_FINISHING != 0,
         note,
     };
-    rest.is_empty().then_some(CommitRef {
-        header,
-        bytes,
-        rows,
-    })
+    rest.is_empty().then_some(CommitRef { header, bytes, rows })
 }
 
 fn split_row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
@@ -370,14 +362,7 @@ fn split_row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
         1 => Some(row),
         _ => return None,
     };
-    Some((
-        RowRef {
-            table: Table(fixed[0]),
-            key,
-            row,
-        },
-        &bytes[row_end..],
-    ))
+    Some((RowRef { table: Table(fixed[0]), key, row }, &bytes[row_end..]))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

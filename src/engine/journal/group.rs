@@ -116,10 +116,7 @@ impl GroupCommit {
     /// Goes on behind `last`, the last commit that was recovered; it is durable.
     pub(crate) fn new(segment: Segment, last: Lsn) -> Self {
         let appender = Appender::new(segment, last);
-        let mut state = State {
-            staged: last,
-            ..State::default()
-        };
+        let mut state = State { staged: last, ..State::default() };
         state.take_over(&appender.progress());
         Self {
             state: Mutex::new(state),
@@ -231,10 +228,7 @@ impl GroupCommit {
 
     fn follow<'a>(&'a self, mut state: MutexGuard<'a, State>, goal: Goal) -> MutexGuard<'a, State> {
         let parker = Parker::of_this_thread();
-        state.waiting.push(Waiting {
-            goal,
-            parker: parker.clone(),
-        });
+        state.waiting.push(Waiting { goal, parker: parker.clone() });
         drop(state);
         parker.park();
         self.lock()
@@ -271,8 +265,7 @@ impl GroupCommit {
 
     fn publish(&self, state: &mut State, progress: &Progress) {
         state.take_over(progress);
-        self.appended_bytes
-            .store(progress.appended_bytes, Ordering::Release);
+        self.appended_bytes.store(progress.appended_bytes, Ordering::Release);
         // Every turn syncs whatever it wrote that wanted a sync, so all that is written is as
         // durable as its callers asked.
         self.visible.fetch_max(progress.written, Ordering::AcqRel);
@@ -360,15 +353,10 @@ impl GroupCommit {
             let mut state = self.lock();
             while !state.has_background_work() && !state.stop {
                 state.background_idle = true;
-                state = self
-                    .background
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.background.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if !state.stop {
-                let waited = self
-                    .background
-                    .wait_timeout_while(state, interval, |s| !s.stop);
+                let waited = self.background.wait_timeout_while(state, interval, |s| !s.stop);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             if state.stop {
@@ -413,10 +401,7 @@ impl State {
 
     /// Plans the queue anew from where the appender really is.
     fn replan(&mut self, room: u64) {
-        let mut plan = Plan {
-            left: room,
-            entered: 0,
-        };
+        let mut plan = Plan { left: room, entered: 0 };
         for batch_len in self.pending.batch_lens() {
             // The old plan had room for all of this from a place further on.
             plan = plan.with(batch_len, &self.ready).unwrap_or(plan);
@@ -449,8 +434,7 @@ impl State {
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "unknown".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// The largest commit that fits into a segment of `segment_len` bytes.

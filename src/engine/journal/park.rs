@@ -31,10 +31,7 @@ impl Parker {
         PARKER.with(|parker| {
             let mut parker = parker.borrow_mut();
             let parker = parker.get_or_insert_with(|| {
-                Arc::new(Self {
-                    thread: thread::current(),
-                    woken: AtomicBool::new(false),
-                })
+                Arc::new(Self { thread: thread::current(), woken: AtomicBool::new(false) })
             });
             parker.clone()
         })

@@ -24,11 +24,7 @@ pub(crate) struct Measure {
 impl Measure {
     /// Counts a batch in, as far as it lies above `above`.
     pub(crate) fn add(&mut self, batch: &Batch<'_>, above: Lsn) {
-        let len: usize = above_of(batch, above)
-            .1
-            .iter()
-            .map(|commit| commit.bytes.len())
-            .sum();
+        let len: usize = above_of(batch, above).1.iter().map(|commit| commit.bytes.len()).sum();
         if len > 0 {
             self.bytes += batch_len(len as u64);
         }
@@ -59,13 +55,7 @@ impl Restart {
         let len = (filled + END_LEN + more).next_multiple_of(64 * 1024);
         let spare = room.preallocate(filled, len)?;
         let what = room.next_announcement(restart_lsn);
-        Ok(Self {
-            spare,
-            what,
-            above,
-            offset: SEGMENT_HEADER_LEN,
-            batch: Vec::new(),
-        })
+        Ok(Self { spare, what, above, offset: SEGMENT_HEADER_LEN, batch: Vec::new() })
     }
 
     /// Writes the commits of one batch that lie above the previous checkpoint.
@@ -79,8 +69,7 @@ impl Restart {
         for commit in commits {
             self.batch.extend_from_slice(commit.bytes);
         }
-        self.batch
-            .resize(align(self.batch.len() as u64) as usize, 0);
+        self.batch.resize(align(self.batch.len() as u64) as usize, 0);
         let payload = &self.batch[BATCH_HEADER_LEN as usize..];
         let header = BatchHeader {
             payload_len: payload.len() as u32,
@@ -100,10 +89,7 @@ impl Restart {
     /// Syncs the segment and gives it its name: from here on the recovery counts.
     pub(crate) fn finish(self, room: &mut Room) -> Result<Segment, Error> {
         let segment = room.announce(self.spare, self.what)?;
-        Ok(Segment {
-            offset: self.offset,
-            ..segment
-        })
+        Ok(Segment { offset: self.offset, ..segment })
     }
 
     /// Gives the room back: the recovery did not come about.
@@ -116,8 +102,6 @@ impl Restart {
 /// The commits of a batch that lie above an LSN, and the LSN of the first of them.
 fn above_of<'a>(batch: &Batch<'a>, above: Lsn) -> (Lsn, &'a [CommitRef<'a>]) {
     let first = batch.header.first_lsn;
-    let skip = (above + 1)
-        .saturating_sub(first)
-        .min(batch.commits.len() as u64);
+    let skip = (above + 1).saturating_sub(first).min(batch.commits.len() as u64);
     (first + skip, &batch.commits[skip as usize..])
 }

@@ -77,11 +77,7 @@ impl Room {
     /// Bytes of all segments: those of the log, kept ones and spares.
     pub(crate) fn disk_bytes(&self) -> u64 {
         let kept: u64 = self.kept.iter().map(|kept| kept.len).sum();
-        let spares = self
-            .spare
-            .iter()
-            .chain(&self.reserve)
-            .map(|spare| spare.len);
+        let spares = self.spare.iter().chain(&self.reserve).map(|spare| spare.len);
         self.live.values().sum::<u64>() + kept + spares.sum::<u64>()
     }
 
@@ -93,15 +89,36 @@ impl Room {
     /// Makes a segment that takes a batch of at least `batch_len` bytes, whole and durable.
     pub(crate) fn prepare(&mut self, batch_len: u64) -> Result<Segment, Error> {
         let least = batch_len + SEGMENT_HEADER_LEN + END_LEN;
-        let len = self.next_len.max(least.next_multiple_of(64 * 1024));
+        let least = least.next_multiple_of(64 * 1024).max(self.options.segment_min_bytes);
+        let len = self.next_len.max(least);
         let spare = match self.spare.take_if(|spare| spare.len >= len) {
             Some(spare) => spare,
-            None => self.preallocate(0, len)?,
+            None => self.preallocate_or_make_way(len, least)?,
         };
         let what = self.next_announcement(0);
         let segment = self.announce(spare, what)?;
         self.next_len = (self.next_len * 2).min(self.options.segment_max_bytes);
         Ok(segment)
+    }
+
+    /// Room of `len` bytes. On a full disk the least will do, and what is kept for inspection has to
+    /// give way.
+    fn preallocate_or_make_way(&mut self, mut len: u64, least: u64) -> Result<Spare, Error> {
+        loop {
+            match self.preallocate(0, len) {
+                Err(error) if error.is_full() => {
+                    if len > least {
+                        len = least;
+                    } else if let Some(oldest) = self.kept.pop_front() {
+                        let name = old_name(oldest.number);
+                        self.disk.remove(&name).map_err(Error::io("remove", &name, 0))?;
+                    } else {
+                        return Err(error);
+                    }
+                }
+                room => return room,
+            }
+        }
     }
 
     /// Turns the reserve into a segment, or answers `None` where it is used up or too small.
@@ -125,7 +142,7 @@ impl Room {
             let len = self.options.segment_min_bytes;
             self.reserve = Some(match self.spare.take() {
                 Some(spare) if spare.len >= len => spare,
-                _ => self.preallocate(0, len)?,
+                _ => self.preallocate_or_make_way(len, len)?,
             });
         }
         Ok(())
@@ -143,12 +160,7 @@ impl Room {
         let number = self.next_number;
         self.next_number += 1;
         let salt = self.random.u64(..);
-        Announcement {
-            store_id: self.store_id,
-            number,
-            salt,
-            restart_lsn,
-        }
+        Announcement { store_id: self.store_id, number, salt, restart_lsn }
     }
 
     /// Gives room its header and its name.
@@ -174,11 +186,7 @@ impl Room {
 
     /// Takes notice of a segment that was retired before this opening; ascending by number.
     pub(crate) fn adopt_kept(&mut self, number: u64, len: u64, now: Timestamp) {
-        self.kept.push_back(Kept {
-            number,
-            len,
-            retired_at: now,
-        });
+        self.kept.push_back(Kept { number, len, retired_at: now });
     }
 
     /// Retires the segments below `number`, which nothing needs any more: they are kept for
@@ -188,15 +196,9 @@ impl Room {
             && oldest < number
         {
             let (from, to) = (wal_name(oldest), old_name(oldest));
-            self.disk
-                .rename(&from, &to)
-                .map_err(Error::io("rename", &from, 0))?;
+            self.disk.rename(&from, &to).map_err(Error::io("rename", &from, 0))?;
             self.live.remove(&oldest);
-            self.kept.push_back(Kept {
-                number: oldest,
-                len,
-                retired_at: now,
-            });
+            self.kept.push_back(Kept { number: oldest, len, retired_at: now });
         }
         self.let_go(now)
     }
@@ -215,9 +217,7 @@ impl Room {
                 let serial = self.take_serial();
                 self.spare = Some(segment::recycle(&*self.disk, &name, serial)?);
             } else {
-                self.disk
-                    .remove(&name)
-                    .map_err(Error::io("remove", &name, 0))?;
+                self.disk.remove(&name).map_err(Error::io("remove", &name, 0))?;
             }
         }
         Ok(())

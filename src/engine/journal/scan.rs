@@ -54,11 +54,7 @@ pub(crate) enum Ending {
     /// With a valid batch and nothing behind it: the process ended between two commits.
     Unclosed,
     /// With bytes that were never acknowledged as synced. They count as not written.
-    TornTail {
-        file: String,
-        offset: u64,
-        bytes: u64,
-    },
+    TornTail { file: String, offset: u64, bytes: u64 },
 }
 
 /// Damage that does not matter, since the base has what stood there.
@@ -111,6 +107,7 @@ pub(crate) fn scan<E: From<Error>>(
     for (index, segment) in segments.iter_mut().enumerate() {
         walk.enter(index, segment)?;
         walk.read(index, segment, visit)?;
+        segment.window.release();
     }
     Ok(walk.finish(&mut segments)?)
 }
@@ -148,18 +145,9 @@ fn open_segments(
 
 fn check_anchor(opened: &[Opened], anchor: &Anchor) -> Result<(), Error> {
     let (number, salt) = anchor.segment;
-    let corrupt = |problem| {
-        Err(Error::corrupt(
-            &wal_name(number),
-            0,
-            anchor.checkpoint + 1,
-            problem,
-        ))
-    };
-    match opened
-        .iter()
-        .find(|segment| segment.header.number >= number)
-    {
+    let corrupt =
+        |problem| Err(Error::corrupt(&wal_name(number), 0, anchor.checkpoint + 1, problem));
+    match opened.iter().find(|segment| segment.header.number >= number) {
         Some(found) if found.header.number == number && found.header.salt != salt => {
             corrupt(Problem::Salt)
         }
@@ -181,11 +169,7 @@ fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened,
         .and_then(SegmentHeader::decode)
         .ok_or_else(|| corrupt(Problem::SegmentHeader))?;
     if header.version != VERSION {
-        return Err(Error::Version {
-            file: name,
-            found: header.version,
-            supported: VERSION,
-        });
+        return Err(Error::Version { file: name, found: header.version, supported: VERSION });
     }
     if header.store_id != anchor.store_id {
         return Err(corrupt(Problem::OtherStore));
@@ -194,12 +178,7 @@ fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened,
         return Err(corrupt(Problem::SegmentNumber));
     }
     if header.file_len > len {
-        return Err(Error::corrupt(
-            &name,
-            len,
-            anchor.checkpoint + 1,
-            Problem::Short,
-        ));
+        return Err(Error::corrupt(&name, len, anchor.checkpoint + 1, Problem::Short));
     }
     window.cut(header.file_len);
     Ok(Opened { header, window })
@@ -210,19 +189,13 @@ pub(crate) fn holds_batch(disk: &dyn Disk, number: u64) -> Result<bool, Error> {
     let name = wal_name(number);
     let (file, len) = open_file(disk, &name)?;
     let mut window = Window::new(name.clone(), file, len);
-    let header = window
-        .bytes(0, SEGMENT_HEADER_LEN)?
-        .and_then(SegmentHeader::decode);
+    let header = window.bytes(0, SEGMENT_HEADER_LEN)?.and_then(SegmentHeader::decode);
     let header = header.ok_or_else(|| Error::corrupt(&name, 0, 1, Problem::SegmentHeader))?;
-    Ok(window
-        .next_header(SEGMENT_HEADER_LEN, header.salt)?
-        .is_some())
+    Ok(window.next_header(SEGMENT_HEADER_LEN, header.salt)?.is_some())
 }
 
 fn open_file(disk: &dyn Disk, name: &str) -> Result<(Arc<dyn DiskFile>, u64), Error> {
-    let file = disk
-        .open_read_only(name)
-        .map_err(Error::io("open", name, 0))?;
+    let file = disk.open_read_only(name).map_err(Error::io("open", name, 0))?;
     let len = file.len().map_err(Error::io("measure", name, 0))?;
     Ok((file, len))
 }
@@ -261,16 +234,11 @@ impl Walk {
             lsns: None,
             batches: 0,
         });
-        let vouched = segments
-            .iter()
-            .map(|segment| segment.header.restart_lsn.saturating_sub(1));
+        let vouched = segments.iter().map(|segment| segment.header.restart_lsn.saturating_sub(1));
         Self {
             checkpoint,
             next: 0,
-            place: Place {
-                segment: 0,
-                offset: SEGMENT_HEADER_LEN,
-            },
+            place: Place { segment: 0, offset: SEGMENT_HEADER_LEN },
             gap: None,
             durable: vouched.max().unwrap_or(0).max(checkpoint),
             last_used: 0,
@@ -303,10 +271,7 @@ impl Walk {
         }
         let left = self.last_kind.is_some() || self.found[self.place.segment].batches == 0;
         if left {
-            self.place = Place {
-                segment: index,
-                offset: SEGMENT_HEADER_LEN,
-            };
+            self.place = Place { segment: index, offset: SEGMENT_HEADER_LEN };
         }
         Ok(())
     }
@@ -324,10 +289,7 @@ impl Walk {
             self.last_used = index;
             self.found[index].batches += 1;
             if at > offset {
-                self.gap.get_or_insert(Place {
-                    segment: index,
-                    offset,
-                });
+                self.gap.get_or_insert(Place { segment: index, offset });
             }
             offset = at + header.batch_len();
             let accepted = match self.continues(&header) {
@@ -335,18 +297,9 @@ impl Walk {
                 false => false,
             };
             if accepted {
-                self.accept(
-                    Place {
-                        segment: index,
-                        offset,
-                    },
-                    &header,
-                );
+                self.accept(Place { segment: index, offset }, &header);
             } else {
-                self.gap.get_or_insert(Place {
-                    segment: index,
-                    offset: at,
-                });
+                self.gap.get_or_insert(Place { segment: index, offset: at });
             }
         }
         Ok(())
@@ -385,10 +338,7 @@ impl Walk {
                 };
                 self.last_kind = None;
                 self.announced = None;
-                visit(Batch {
-                    header: *header,
-                    commits: &commits,
-                })?;
+                visit(Batch { header: *header, commits: &commits })?;
             }
         }
         Ok(true)
@@ -399,10 +349,7 @@ impl Walk {
         let skipped_at = skipped.then_some(self.place);
         if let Some(place) = self.gap.take().or(skipped_at) {
             let file = self.file(place.segment);
-            self.stepped_over.push(SteppedOver {
-                file,
-                offset: place.offset,
-            });
+            self.stepped_over.push(SteppedOver { file, offset: place.offset });
         }
         self.next = header.next_lsn();
         self.place = behind;
@@ -417,30 +364,16 @@ impl Walk {
     fn finish(self, segments: &mut [Opened]) -> Result<Findings, Error> {
         let needed = self.needed();
         if let Some((number, _)) = self.announced {
-            return Err(Error::corrupt(
-                &wal_name(number),
-                0,
-                needed,
-                Problem::MissingSegment,
-            ));
+            return Err(Error::corrupt(&wal_name(number), 0, needed, Problem::MissingSegment));
         }
         let Place { segment, offset } = self.place;
         if needed <= self.durable || self.last_used > segment {
-            return Err(Error::corrupt(
-                &self.file(segment),
-                offset,
-                needed,
-                Problem::Batch,
-            ));
+            return Err(Error::corrupt(&self.file(segment), offset, needed, Problem::Batch));
         }
         let opened = &mut segments[segment];
         let bytes = opened.window.traces_end(offset, opened.header.salt)? - offset;
         let ending = match self.last_kind {
-            _ if bytes > 0 => Ending::TornTail {
-                file: self.file(segment),
-                offset,
-                bytes,
-            },
+            _ if bytes > 0 => Ending::TornTail { file: self.file(segment), offset, bytes },
             Some(Next::Closed) => Ending::Closed,
             _ => Ending::Unclosed,
         };

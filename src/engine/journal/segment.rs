@@ -80,10 +80,7 @@ pub(crate) struct Listing {
 impl Listing {
     pub(crate) fn read(disk: &dyn Disk) -> Result<Self, Error> {
         let mut listing = Self::default();
-        for name in disk
-            .list(DIRECTORY)
-            .map_err(Error::io("list", DIRECTORY, 0))?
-        {
+        for name in disk.list(DIRECTORY).map_err(Error::io("list", DIRECTORY, 0))? {
             if let Some(number) = number_of(&name, ".wal") {
                 listing.segments.push(number);
             } else if let Some(number) = number_of(&name, ".old") {
@@ -148,10 +145,8 @@ fn fill_with_zeros(spare: &Spare, from: u64) -> Result<(), Error> {
 /// overwritten, so that a file with a segment's name is always whole.
 pub(crate) fn recycle(disk: &dyn Disk, from: &str, serial: u64) -> Result<Spare, Error> {
     let name = temporary_name(serial);
-    disk.rename(from, &name)
-        .map_err(Error::io("rename", from, 0))?;
-    disk.sync_dir(DIRECTORY)
-        .map_err(Error::io("sync", DIRECTORY, 0))?;
+    disk.rename(from, &name).map_err(Error::io("rename", from, 0))?;
+    disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY, 0))?;
     let file = disk.open(&name).map_err(Error::io("open", &name, 0))?;
     let len = file.len().map_err(Error::io("measure", &name, 0))?;
     Ok(Spare { name, file, len })
@@ -164,11 +159,7 @@ pub(crate) fn announce(
     spare: Spare,
     what: &Announcement,
 ) -> Result<Segment, Error> {
-    let Spare {
-        name: temporary,
-        file,
-        len,
-    } = spare;
+    let Spare { name: temporary, file, len } = spare;
     let header = SegmentHeader {
         version: VERSION,
         store_id: what.store_id,
@@ -177,14 +168,11 @@ pub(crate) fn announce(
         file_len: len,
         restart_lsn: what.restart_lsn,
     };
-    file.write_at(0, &header.encode())
-        .map_err(Error::io("write", &temporary, 0))?;
+    file.write_at(0, &header.encode()).map_err(Error::io("write", &temporary, 0))?;
     file.sync().map_err(Error::io("sync", &temporary, 0))?;
     let name = wal_name(what.number);
-    disk.rename(&temporary, &name)
-        .map_err(Error::io("rename", &temporary, 0))?;
-    disk.sync_dir(DIRECTORY)
-        .map_err(Error::io("sync", DIRECTORY, 0))?;
+    disk.rename(&temporary, &name).map_err(Error::io("rename", &temporary, 0))?;
+    disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY, 0))?;
     Ok(Segment {
         name,
         number: what.number,
@@ -198,14 +186,11 @@ pub(crate) fn announce(
 impl Spare {
     /// Writes into room that has no name yet: how a restart segment gets its commits.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.file
-            .write_at(offset, bytes)
-            .map_err(Error::io("write", &self.name, offset))
+        self.file.write_at(offset, bytes).map_err(Error::io("write", &self.name, offset))
     }
 
     /// Gives the room back to the disk.
     pub(crate) fn remove(self, disk: &dyn Disk) -> Result<(), Error> {
-        disk.remove(&self.name)
-            .map_err(Error::io("remove", &self.name, 0))
+        disk.remove(&self.name).map_err(Error::io("remove", &self.name, 0))
     }
 }

@@ -24,13 +24,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(name: String, file: Arc<dyn DiskFile>, end: u64) -> Self {
-        Self {
-            name,
-            file,
-            end,
-            buffer: Vec::new(),
-            buffer_offset: 0,
-        }
+        Self { name, file, end, buffer: Vec::new(), buffer_offset: 0 }
+    }
+
+    /// Gives the buffer back; the window can still be used.
+    pub(crate) fn release(&mut self) {
+        self.buffer = Vec::new();
     }
 
     /// Forgets what lies behind `end`.
@@ -89,9 +88,7 @@ impl Window {
     ) -> Result<Option<(u64, BatchHeader)>, Error> {
         let magic = BATCH_MAGIC.to_le_bytes();
         while offset + BATCH_HEADER_LEN <= self.end {
-            if self
-                .bytes(offset, BATCH_HEADER_LEN)?
-                .is_some_and(|bytes| bytes[..4] == magic)
+            if self.bytes(offset, BATCH_HEADER_LEN)?.is_some_and(|bytes| bytes[..4] == magic)
                 && let Some(header) = self.header(offset, salt)?
             {
                 return Ok(Some((offset, header)));
