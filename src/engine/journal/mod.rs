@@ -23,10 +23,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::Timestamp;
 
 pub(crate) use error::is_full;
-pub(crate) use error::{Error, Problem};
+pub use error::{Error, Problem};
 pub(crate) use format::{CommitHeader, VERSION, encode_commit};
-pub(crate) use group::Poison;
-pub(crate) use group::{Failure, Goal, GroupCommit};
+pub use group::Poison;
+pub(crate) use group::{Failure, Goal, GroupCommit, largest_commit};
 pub(crate) use restart::{Measure, Restart};
 pub(crate) use room::{Room, RoomOptions};
 pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, holds_batch, scan};
@@ -126,5 +126,3 @@ impl Journal {
     }
 }
 
-/// The largest commit that a segment of `segment_len` bytes takes.
-pub(crate) use group::largest_commit;
