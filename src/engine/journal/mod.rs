@@ -125,4 +125,3 @@ impl Journal {
         self.room().release()
     }
 }
-

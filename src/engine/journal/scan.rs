@@ -105,8 +105,9 @@ pub(crate) fn scan<E: From<Error>>(
     let mut segments = open_segments(disk, listing, anchor)?;
     let mut walk = Walk::new(&segments, anchor.checkpoint);
     for (index, segment) in segments.iter_mut().enumerate() {
-        walk.enter(index, segment)?;
-        walk.read(index, segment, visit)?;
+        if walk.enter(index, segment)? {
+            walk.read(index, segment, visit)?;
+        }
         segment.window.release();
     }
     Ok(walk.finish(&mut segments)?)
@@ -125,22 +126,42 @@ fn open_segments(
             break;
         }
         let needed = number >= anchor.segment.0;
-        match open_segment(disk, number, anchor) {
-            Ok(segment) => {
-                let restart = segment.header.restart_lsn != 0;
-                opened.push(segment);
-                if restart {
-                    break;
-                }
-            }
+        let mut segment = match open_segment(disk, number, anchor) {
+            Ok(segment) => segment,
             // It holds nothing above C: with it goes only the fallback to the checkpoint before.
-            Err(Error::Corrupt { .. }) if !needed => break,
+            Err(Error::Corrupt { .. }) if !needed => continue,
             Err(error) => return Err(error),
+        };
+        // Below the base's segment only those count that end batches link to it: the removal of such
+        // segments may have come through in part, and older ones may have come back.
+        if !needed && !leads_to(&mut segment, opened.last())? {
+            continue;
+        }
+        let restart = segment.header.restart_lsn != 0;
+        opened.push(segment);
+        if restart {
+            break;
         }
     }
     opened.reverse();
     check_anchor(&opened, anchor)?;
     Ok(opened)
+}
+
+/// Whether a segment ends with an end batch that names the other.
+fn leads_to(segment: &mut Opened, other: Option<&Opened>) -> Result<bool, Error> {
+    let Some(other) = other else { return Ok(false) };
+    let (mut offset, mut last) = (SEGMENT_HEADER_LEN, None);
+    while let Some((at, header)) = segment.window.next_header(offset, segment.header.salt)? {
+        offset = at + header.batch_len();
+        last = Some((at, header));
+    }
+    let Some((at, header)) = last.filter(|(_, header)| header.kind == BatchKind::End) else {
+        return Ok(false);
+    };
+    let next = segment.window.payload(at, &header)?.and_then(Next::decode);
+    let (number, salt) = (other.header.number, other.header.salt);
+    Ok(next == Some(Next::Segment { number, salt }))
 }
 
 fn check_anchor(opened: &[Opened], anchor: &Anchor) -> Result<(), Error> {
@@ -258,22 +279,27 @@ impl Walk {
         wal_name(self.found[segment].number)
     }
 
-    /// Goes on to a segment: it must be the one that the last end batch named, if one did.
-    fn enter(&mut self, index: usize, segment: &Opened) -> Result<(), Error> {
-        if let Some((number, salt)) = self.announced.take() {
+    /// Goes on to a segment; false where it is to be passed by. After an end batch that named a
+    /// successor that is the one to come; numbers between were burnt when making a segment failed.
+    fn enter(&mut self, index: usize, segment: &Opened) -> Result<bool, Error> {
+        if let Some((number, salt)) = self.announced {
             let corrupt = |problem| Error::corrupt(&wal_name(number), 0, self.needed(), problem);
-            if segment.header.number != number {
+            if segment.header.number < number {
+                return Ok(false);
+            }
+            if segment.header.number > number {
                 return Err(corrupt(Problem::MissingSegment));
             }
             if segment.header.salt != salt {
                 return Err(corrupt(Problem::Salt));
             }
+            self.announced = None;
         }
         let left = self.last_kind.is_some() || self.found[self.place.segment].batches == 0;
         if left {
             self.place = Place { segment: index, offset: SEGMENT_HEADER_LEN };
         }
-        Ok(())
+        Ok(true)
     }
 
     fn read<E: From<Error>>(
