@@ -68,8 +68,8 @@ mod store;
 pub mod tokens;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use engine::journal::{Poison, Problem};
-pub use engine::{Background, Durability, Lsn};
+pub use engine::journal::{Error as JournalError, Poison, Problem};
+pub use engine::{Background, BaseError, Damage, Durability, Error as EngineError, Lsn};
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
 pub use store::{
     Cut, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Snapshot, Stats, Store,

@@ -89,6 +89,7 @@ impl Engine {
             }
         }
         checkpointer.meta = meta;
+        self.base_checked.store(true, Ordering::Release);
         self.thaw(checkpointer)?;
         self.retire(&checkpointer.meta);
         Ok(frozen.lsn)
@@ -213,9 +214,21 @@ impl Engine {
         }
     }
 
-    /// The checkpoint thread's life: a checkpoint whenever one is asked for, and again with rising
+    /// Reads the whole base where it was too large for that at the opening, or was opened anew: until
+    /// it is known to be sound it is not written to, and damage might hide rows.
+    fn check_base(&self) {
+        let checkpointer = self.checkpointer();
+        match checkpointer.base.as_ref().map(Base::check) {
+            Some(Ok(())) => self.base_checked.store(true, Ordering::Release),
+            Some(Err(error)) => tracing::error!(error = %error, "the base is damaged"),
+            None => {}
+        }
+    }
+
+    /// The checkpoint thread's life: the base is checked if it was not, then a checkpoint whenever one is asked for, and again with rising
     /// pauses where it fails.
     pub(crate) fn run_checkpoints(&self) {
+        self.check_base();
         let mut retry_after: Option<Duration> = None;
         while self.pressure.wait_for_request(retry_after) {
             retry_after = match self.checkpoint() {

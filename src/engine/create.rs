@@ -6,7 +6,7 @@
 use crate::disk::{Disk, Metered};
 
 use super::Error;
-use super::base::{self, Base, Meta, SegmentMark};
+use super::base::{self, Base, Integrity, Meta, SegmentMark};
 use super::journal::{self, DIRECTORY, Ending, Listing};
 use super::memtable::Memtable;
 use super::open::{Opening, Parts, open_base, random, room};
@@ -40,7 +40,7 @@ pub(super) fn create_store(
         identity: options.identity.clone(),
     };
     make_base(disk, &meta)?;
-    let base = open_base(disk, options, &meta)?;
+    let base = open_base(disk, options, &meta, Integrity::Check)?;
     let opening = Opening {
         created: true,
         clean: true,
@@ -49,17 +49,7 @@ pub(super) fn create_store(
         stepped_over: Vec::new(),
     };
     let memtable = Memtable::new();
-    Ok(Parts {
-        base,
-        meta,
-        room,
-        segment,
-        memtable,
-        last: 0,
-        base_verified: true,
-        last_micros: i64::MIN,
-        opening,
-    })
+    Ok(Parts { base, meta, room, segment, memtable, last: 0, last_micros: i64::MIN, opening })
 }
 
 fn make_base(disk: &Metered, meta: &Meta) -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //! The life of an open engine: its background threads, its close, and what it says of itself.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -52,10 +51,6 @@ impl Running {
             threads.push(spawn("highwater-sync", move || syncer.run_syncs())?);
             let checkpointer = engine.clone();
             threads.push(spawn("highwater-checkpoint", move || checkpointer.run_checkpoints())?);
-            if !engine.base_verified.load(Ordering::Acquire) {
-                let scrubber = engine.clone();
-                threads.push(spawn("highwater-scrub", move || scrubber.scrub())?);
-            }
         }
         Ok(Self { engine, threads: Mutex::new(threads) })
     }
@@ -150,28 +145,6 @@ impl Engine {
         &self.opening
     }
 
-    /// Reads the whole base once, at leisure, where it was too large to be checked at the opening.
-    fn scrub(self: Arc<Self>) {
-        let view = self.view();
-        let mut pace = self.pressure.pace();
-        let verified = view.base.verify(&mut |_| {
-            pace.pause();
-            if self.pressure.is_stopped() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        match verified {
-            Ok(_) if self.pressure.is_stopped() => {}
-            Ok(rows) => {
-                self.base_verified.store(true, Ordering::Release);
-                tracing::info!(rows, "the base was read whole and is sound");
-            }
-            Err(error) => tracing::error!(error = %error, "the base is damaged"),
-        }
-    }
-
     fn base_len(&self) -> u64 {
         let file = self.disk.open_read_only(super::base::FILE_NAME);
         // A figure for people: where it cannot be had, it is not worth an error.
@@ -196,7 +169,7 @@ impl Engine {
             journal_disk_bytes,
             reserve_bytes,
             base_disk_bytes: self.base_len(),
-            base_verified: self.base_verified.load(Ordering::Acquire),
+            base_verified: self.base_checked.load(Ordering::Acquire),
             snapshots: snapshots as u64,
             oldest_snapshot,
         }

@@ -269,11 +269,11 @@ fn key_of(full_key: &[u8]) -> &[u8] {
     &full_key[1..]
 }
 
+/// Both ends of a range of full keys.
+type FullBounds = (Bound<Box<[u8]>>, Bound<Box<[u8]>>);
+
 /// The bounds in the map of a range of a table's keys.
-fn full_bounds(
-    table: Table,
-    (start, end): (Bound<&[u8]>, Bound<&[u8]>),
-) -> (Bound<Box<[u8]>>, Bound<Box<[u8]>>) {
+fn full_bounds(table: Table, (start, end): (Bound<&[u8]>, Bound<&[u8]>)) -> FullBounds {
     let start = match start {
         Bound::Unbounded => Bound::Included(full_key(table, &[])),
         bound => bound.map(|key| full_key(table, key)),

@@ -14,6 +14,9 @@ pub(crate) type Source<'a> = Box<dyn DoubleEndedIterator<Item = Result<Entry, Er
 /// A key and its row, or its deletion.
 pub(crate) type Entry = (Box<[u8]>, Option<Row>);
 
+/// A key and its row.
+pub(crate) type KeyedRow = (Box<[u8]>, Row);
+
 /// The rows of all sources in key order, each key once, as its newest source has it. It yields
 /// nothing more after the first error.
 pub(crate) struct MergedScan<'a> {
@@ -28,7 +31,7 @@ impl<'a> MergedScan<'a> {
     }
 
     /// The next row from one end, deletions passed over.
-    fn step(&mut self, end: End) -> Option<Result<(Box<[u8]>, Row), Error>> {
+    fn step(&mut self, end: End) -> Option<Result<KeyedRow, Error>> {
         loop {
             match self.take_outermost(end) {
                 Ok(Some((key, Some(row)))) => return Some(Ok((key, row))),
@@ -73,7 +76,7 @@ impl<'a> MergedScan<'a> {
 }
 
 impl Iterator for MergedScan<'_> {
-    type Item = Result<(Box<[u8]>, Row), Error>;
+    type Item = Result<KeyedRow, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step(End::Front)

@@ -24,6 +24,8 @@ mod recover;
 mod registry;
 mod row;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod view;
 mod write;
 
@@ -39,8 +41,8 @@ use registry::Registry;
 use view::View;
 use write::Writer;
 
-pub(crate) use base::Error as BaseError;
-pub(crate) use error::Error;
+pub use base::{Damage, Error as BaseError};
+pub use error::Error;
 pub(crate) use life::{EngineStats, Running};
 pub(crate) use offline::Offline;
 pub(crate) use open::{Opening, open};
@@ -65,8 +67,8 @@ pub(crate) struct Engine {
     pressure: Pressure,
     /// Set when the base answered with an I/O error: its handle is of no further use.
     base_suspect: AtomicBool,
-    /// Whether every row of the base was read and found sound since the opening.
-    base_verified: AtomicBool,
+    /// Whether every page of the base was read and found sound since the opening.
+    base_checked: AtomicBool,
     commits: AtomicU64,
     opening: Opening,
     /// Last, so that it is given up when everything else is gone.

@@ -49,7 +49,6 @@ pub(super) struct Parts {
     pub(super) memtable: Memtable,
     pub(super) last: Lsn,
     pub(super) last_micros: i64,
-    pub(super) base_verified: bool,
     pub(super) opening: Opening,
 }
 
@@ -96,6 +95,7 @@ fn assemble(
         base: Arc::new(parts.base.snapshot()?),
         base_written_bytes,
     };
+    let base_checked = parts.base.is_checked();
     let journal = Journal::new(parts.room, parts.segment, parts.last);
     journal.refill_reserve()?;
     let writer = Writer { last_micros: parts.last_micros, ..Writer::default() };
@@ -110,7 +110,7 @@ fn assemble(
         registry: Arc::new(Registry::default()),
         checkpointer: Mutex::new(checkpointer),
         base_suspect: AtomicBool::new(false),
-        base_verified: AtomicBool::new(parts.base_verified),
+        base_checked: AtomicBool::new(base_checked),
         commits: AtomicU64::new(0),
         opening: parts.opening,
         _lock: lock,
@@ -123,12 +123,16 @@ pub(super) fn open_base(
     disk: &Metered,
     options: &EngineOptions,
     expected: &Meta,
+    examined: Integrity,
 ) -> Result<Base, Error> {
     let open = |integrity| -> Result<Base, Error> {
         let file = disk.open(base::FILE_NAME).map_err(Error::io("open", base::FILE_NAME))?;
         Ok(Base::open(file, options.cache_bytes, integrity)?)
     };
-    let base = open(Integrity::Trust)?;
+    let base = open(match examined {
+        Integrity::Check | Integrity::Checked => Integrity::Checked,
+        Integrity::Trust => Integrity::Trust,
+    })?;
     if base.meta()? == *expected {
         return Ok(base);
     }
@@ -152,6 +156,8 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
         ending: found.findings.ending.clone(),
         stepped_over: found.findings.stepped_over.clone(),
     };
+    // Whoever created the store may have been killed before its base's name was durable.
+    disk.sync_dir("").map_err(Error::io("sync", "the store's directory"))?;
     for name in &found.listing.temporary {
         disk.remove(name).map_err(Error::io("remove", DIRECTORY))?;
     }
@@ -168,14 +174,14 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
     };
     let oldest = if opening.clean { found.meta.previous_segment.number } else { segment.number };
     let (last, last_micros, meta) = (found.findings.last, found.last_micros, found.meta);
-    let base_verified = found.integrity == Integrity::Check;
+    let integrity = found.integrity;
     // The overlay's handle goes before the real one comes.
     drop(found.base);
-    let base = open_base(disk, options, &meta)?;
+    let base = open_base(disk, options, &meta, integrity)?;
     if let Err(error) = room.retire_below(oldest, options.clock.now()) {
         tracing::warn!(error = %error, "a segment that is not needed any more could not be retired");
     }
-    Ok(Parts { base, meta, room, segment, memtable, last, last_micros, base_verified, opening })
+    Ok(Parts { base, meta, room, segment, memtable, last, last_micros, opening })
 }
 
 fn adopt(

@@ -168,11 +168,6 @@ impl Pressure {
         !state.stop
     }
 
-    /// Whether the store is being closed.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.lock().stop
-    }
-
     /// Ends the checkpoint thread's life.
     pub(crate) fn stop(&self) {
         self.lock().stop = true;

@@ -1,3 +1,5 @@
+//! Tests of prices: parsing, printing, rounding, products.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the merge rules: any order of the same updates comes to the same row.
+
 use proptest::prelude::*;
 
 use super::*;

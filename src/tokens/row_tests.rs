@@ -1,3 +1,5 @@
+//! Tests of token rows: their bytes, and that hostile ones are refused.
+
 use proptest::prelude::*;
 
 use super::*;

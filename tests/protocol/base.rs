@@ -12,24 +12,24 @@ use super::world::{Stop, World};
 
 /// A checkpoint: everything up to `lsn` is in the base, everything later in this segment or behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub lsn: Lsn,
-    pub number: Number,
-    pub salt: u64,
+pub(crate) struct Checkpoint {
+    pub(crate) lsn: Lsn,
+    pub(crate) number: Number,
+    pub(crate) salt: u64,
 }
 
 /// What one transaction leaves in the base.
 #[derive(Clone, Debug, Default)]
-pub struct State {
-    pub last: Checkpoint,
-    pub previous: Checkpoint,
+pub(crate) struct State {
+    pub(crate) last: Checkpoint,
+    pub(crate) previous: Checkpoint,
     /// The commits with the LSNs 1 to `last.lsn`, in order.
-    pub commits: Vec<u64>,
+    pub(crate) commits: Vec<u64>,
 }
 
 /// The base's file; `None` stands for a file that is not there.
 #[derive(Debug, Default)]
-pub struct Base {
+pub(crate) struct Base {
     in_force: Option<State>,
     /// What a power cut may show instead.
     other: Option<Option<State>>,
@@ -37,7 +37,7 @@ pub struct Base {
 }
 
 impl Base {
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.in_force.as_ref()
     }
 
@@ -47,7 +47,7 @@ impl Base {
         }
     }
 
-    pub fn power_cut(&mut self, rng: &mut Rng) {
+    pub(crate) fn power_cut(&mut self, rng: &mut Rng) {
         if rng.bool() {
             self.swap();
         }
@@ -55,7 +55,7 @@ impl Base {
         self.prepared = false;
     }
 
-    pub fn kill(&mut self, rng: &mut Rng) {
+    pub(crate) fn kill(&mut self, rng: &mut Rng) {
         if std::mem::take(&mut self.prepared) && rng.bool() {
             self.swap();
         }
@@ -64,14 +64,14 @@ impl Base {
 
 impl World {
     /// The renamed file of a new store; the directory sync behind it is the caller's.
-    pub fn base_create(&mut self, state: State) -> Result<(), Stop> {
+    pub(crate) fn base_create(&mut self, state: State) -> Result<(), Stop> {
         self.call()?;
         self.base.other = Some(self.base.in_force.replace(state));
         Ok(())
     }
 
     /// Syncs the directory in which the base has its name; that is not the segments' directory.
-    pub fn base_sync_name(&mut self) -> Result<(), Stop> {
+    pub(crate) fn base_sync_name(&mut self) -> Result<(), Stop> {
         if self.call_fails()? {
             return Err(Stop::Failed);
         }
@@ -81,7 +81,7 @@ impl World {
         Ok(())
     }
 
-    pub fn base_prepare(&mut self, state: State) -> Result<(), Stop> {
+    pub(crate) fn base_prepare(&mut self, state: State) -> Result<(), Stop> {
         if self.call_fails()? {
             return Err(Stop::Failed);
         }
@@ -90,14 +90,14 @@ impl World {
         Ok(())
     }
 
-    pub fn base_flip(&mut self) -> Result<(), Stop> {
+    pub(crate) fn base_flip(&mut self) -> Result<(), Stop> {
         self.call()?;
         self.base.prepared = false;
         self.base.swap();
         Ok(())
     }
 
-    pub fn base_settle(&mut self) -> Result<(), Stop> {
+    pub(crate) fn base_settle(&mut self) -> Result<(), Stop> {
         if self.call_fails()? {
             if self.rng.bool() {
                 self.base.swap();

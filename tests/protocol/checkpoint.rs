@@ -9,7 +9,7 @@ use super::world::{Stop, World};
 
 /// A checkpoint on its way.
 #[derive(Clone, Copy, Debug)]
-pub struct Frozen {
+pub(crate) struct Frozen {
     at: Checkpoint,
     phase: Phase,
 }
@@ -23,7 +23,11 @@ enum Phase {
 
 impl Store {
     /// The next step of a checkpoint.
-    pub fn checkpoint(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
+    pub(crate) fn checkpoint(
+        &mut self,
+        world: &mut World,
+        promises: &mut Promises,
+    ) -> Result<(), Stop> {
         let Some(frozen) = self.frozen else {
             if !self.poisoned && self.staged() > self.last.lsn {
                 let salt = world.segment(self.active).salt;
@@ -81,7 +85,7 @@ impl Store {
     }
 
     /// Removes the segments that the checkpoint before the last one covers, or recycles them.
-    pub fn retire(&mut self, world: &mut World) -> Result<(), Stop> {
+    pub(crate) fn retire(&mut self, world: &mut World) -> Result<(), Stop> {
         let late = self.rules.keep(Rule::RetireOneLate);
         let keep_from = if late { self.previous.number } else { self.last.number };
         let mut removed = Vec::new();
@@ -100,7 +104,11 @@ impl Store {
     }
 
     /// The first half of a clean close: everything staged goes into the base. Gives up at an error.
-    pub fn finish(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
+    pub(crate) fn finish(
+        &mut self,
+        world: &mut World,
+        promises: &mut Promises,
+    ) -> Result<(), Stop> {
         self.poisoned &= self.rules.keep(Rule::NeverSealPoisoned);
         let checkpoints = self.rules.keep(Rule::CheckpointBeforeClose);
         for _ in 0..100 {
@@ -122,7 +130,7 @@ impl Store {
     }
 
     /// The second half: the end batch that says "closed".
-    pub fn seal(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
+    pub(crate) fn seal(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
         if !self.poisoned && self.is_finished() && self.append(world, self.written, Kind::Closed)? {
             self.sync(world, promises)?;
         }

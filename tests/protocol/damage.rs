@@ -10,7 +10,7 @@ use super::world::World;
 
 /// What an opening has to answer after the damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
+pub(crate) enum Demand {
     /// The opening must refuse.
     Refuse,
     /// The opening must succeed, and find everything that was promised.
@@ -18,7 +18,7 @@ pub enum Demand {
 }
 
 /// Breaks something at random. Answers nothing where what broke may or may not have been synced.
-pub fn damage(world: &mut World) -> Option<Demand> {
+pub(crate) fn damage(world: &mut World) -> Option<Demand> {
     let checkpoint = world.base.state()?.last;
     let log = log(world, checkpoint);
     let &number = choose(&mut world.rng, &log)?;

@@ -11,7 +11,7 @@ use super::store::{Shape, Store};
 use super::world::{Stop, World};
 
 /// Opens the store as it stands, making a new one where there is none.
-pub fn open(world: &mut World, rules: Rules, shape: Shape) -> Result<Store, Refusal> {
+pub(crate) fn open(world: &mut World, rules: Rules, shape: Shape) -> Result<Store, Refusal> {
     world.call()?;
     match world.base.state().cloned() {
         Some(state) => open_existing(world, rules, shape, state),

@@ -8,9 +8,9 @@ use super::store::Durability;
 
 /// The promises P1 to P3 as figures.
 #[derive(Debug, Default)]
-pub struct Promises {
+pub(crate) struct Promises {
     /// Every commit in the order of its LSN, as far as it may still turn up.
-    pub order: Vec<u64>,
+    pub(crate) order: Vec<u64>,
     /// Up to here everything survives the death of the process.
     after_kill: Lsn,
     /// Up to here everything survives a power cut.
@@ -20,27 +20,27 @@ pub struct Promises {
 }
 
 impl Promises {
-    pub fn sync_began(&mut self, visible: Lsn) {
+    pub(crate) fn sync_began(&mut self, visible: Lsn) {
         self.acknowledged_before_sync = visible;
     }
 
-    pub fn sync_completed(&mut self) {
+    pub(crate) fn sync_completed(&mut self) {
         self.after_power_cut = self.after_power_cut.max(self.acknowledged_before_sync);
     }
 
     /// Everything up to `visible` can be read, and its calls have returned.
-    pub fn visible(&mut self, visible: Lsn, asked: &[Durability]) {
+    pub(crate) fn visible(&mut self, visible: Lsn, asked: &[Durability]) {
         let synced = asked[..visible as usize].iter().rposition(|&one| one == Durability::Synced);
         self.after_power_cut = self.after_power_cut.max(synced.map_or(0, |index| index as Lsn + 1));
         self.after_kill = self.after_kill.max(visible);
     }
 
-    pub fn power_was_cut(&mut self) {
+    pub(crate) fn power_was_cut(&mut self) {
         self.after_kill = self.after_power_cut;
     }
 
     /// Holds an opening against the promises; afterwards what it found is promised anew.
-    pub fn opened(&mut self, found: &[u64]) -> Result<(), String> {
+    pub(crate) fn opened(&mut self, found: &[u64]) -> Result<(), String> {
         if !self.order.starts_with(found) {
             return Err(format!("{found:?} is no prefix of {:?}", self.order));
         }

@@ -5,7 +5,7 @@
 
 /// One rule of the journal and its base. The comment says what the rule demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// A segment is synced to its end before the first batch of the next one is written.
     SyncAtRotation,
     /// A sync makes durable only what was written before it began.
@@ -28,8 +28,11 @@ pub enum Rule {
     FreshSalt,
     /// Only LSNs above the checkpoint are needed at an opening.
     OnlyAboveCheckpoint,
-    /// Without a restart segment the scan begins at the previous checkpoint's segment.
+    /// The scan goes back to the previous checkpoint's segment, as far as there are segments.
     ScanReachesBack,
+    /// Below the checkpoint's segment only those count that end batches link to it: their removal
+    /// may have come through in part, and older ones may have come back.
+    OnlyLinkedBelowCheckpoint,
     /// The newest restart segment begins the log, whatever segments below it hold.
     RestartBeginsLog,
     /// An unclean opening writes what it recovered into a restart segment.
@@ -61,29 +64,31 @@ pub enum Rule {
     DurableLsnTellsDamage,
     /// The segment that an end batch names must be there, or a restart segment behind it.
     SuccessorMustExist,
+    /// Between a segment and the one it names there may be numbers that were burnt.
+    BurntNumbersAreSkipped,
     /// A restart segment's header calls everything durable that was recovered.
     RestartLsnTellsDamage,
 }
 
 /// The rules a run goes by: all but those left out.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     left_out: &'static [Rule],
 }
 
 impl Rules {
     /// All rules.
-    pub fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self { left_out: &[] }
     }
 
     /// All rules but these.
-    pub fn without(left_out: &'static [Rule]) -> Self {
+    pub(crate) fn without(left_out: &'static [Rule]) -> Self {
         Self { left_out }
     }
 
     /// Whether this run goes by the rule.
-    pub fn keep(self, rule: Rule) -> bool {
+    pub(crate) fn keep(self, rule: Rule) -> bool {
         !self.left_out.contains(&rule)
     }
 }

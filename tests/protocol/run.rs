@@ -15,10 +15,10 @@ const LIVES: u32 = 12;
 const STEPS: u32 = 60;
 
 /// What a run tells of its steps, for whoever follows a failing seed.
-pub type Tell<'a> = &'a mut dyn FnMut(String);
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(String);
 
 /// A store on its way through its lives.
-pub struct Run {
+pub(crate) struct Run {
     world: World,
     rules: Rules,
     shape: Shape,
@@ -27,7 +27,7 @@ pub struct Run {
 }
 
 /// Runs the store of this seed through its lives. The error says what went wrong in which life.
-pub fn run(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
+pub(crate) fn run(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
     let mut run = Run::new(rules, seed);
     for life in 0..LIVES {
         let ended = run.life(tell).map_err(|error| format!("life {life}: {error}"))?;
@@ -38,7 +38,7 @@ pub fn run(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
 }
 
 /// Runs a store until a power cut somewhere, damages it, and opens it once more.
-pub fn run_damaged(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
+pub(crate) fn run_damaged(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
     let mut run = Run::new(rules, seed);
     for _ in 0..run.world.rng.u32(1..LIVES) {
         let ended = run.life(tell)?;

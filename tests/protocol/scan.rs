@@ -9,7 +9,7 @@ use super::world::{Stop, World};
 
 /// Why an opening did not end with an open store.
 #[derive(Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     Stopped(Stop),
     Corrupt(String),
 }
@@ -20,36 +20,36 @@ impl From<Stop> for Refusal {
     }
 }
 
-pub fn corrupt<T>(why: String) -> Result<T, Refusal> {
+pub(crate) fn corrupt<T>(why: String) -> Result<T, Refusal> {
     Err(Refusal::Corrupt(why))
 }
 
 /// What reading the log found.
 #[derive(Debug)]
-pub struct Scan {
+pub(crate) struct Scan {
     rules: Rules,
     /// Only LSNs above this one are needed.
     needed: Lsn,
     /// The segment that begins the log.
-    pub start: Number,
+    pub(crate) start: Number,
     /// The commits from the LSN `begin` on, without a gap.
-    pub begin: Lsn,
-    pub run: Vec<u64>,
+    pub(crate) begin: Lsn,
+    pub(crate) run: Vec<u64>,
     /// The segment and the batch in it that the run ends with.
-    pub last: Option<(Number, usize)>,
+    pub(crate) last: Option<(Number, usize)>,
     /// The highest `durable_lsn` in any header, also behind a break.
-    pub durable_lsn: Lsn,
+    pub(crate) durable_lsn: Lsn,
     /// The last LSN before the end batch "closed", if nothing stands behind that.
-    pub closed_at: Option<Lsn>,
+    pub(crate) closed_at: Option<Lsn>,
     /// Some batch stands behind the segment in which the run seems to end.
-    pub goes_on_in_later_segment: bool,
+    pub(crate) goes_on_in_later_segment: bool,
     ends_with_end_batch: bool,
     broken: bool,
 }
 
 impl Scan {
     /// Reads the log that belongs to this state of the base.
-    pub fn read(world: &World, rules: Rules, state: &State) -> Result<Self, Refusal> {
+    pub(crate) fn read(world: &World, rules: Rules, state: &State) -> Result<Self, Refusal> {
         let log = segments_of_log(world, rules, state)?;
         let late = rules.keep(Rule::OnlyAboveCheckpoint);
         let needed = if late { state.last.lsn } else { state.previous.lsn };
@@ -71,9 +71,7 @@ impl Scan {
         for number in log {
             for (index, batch) in world.segment(number).readable().enumerate() {
                 scan.durable_lsn = scan.durable_lsn.max(batch.durable_lsn);
-                if number >= state.last.number && rules.keep(Rule::SuccessorMustExist) {
-                    check_successor(world, batch)?;
-                }
+                check_successor(world, rules, (number, batch))?;
                 if !scan.accept(batch, (number, index)) {
                     scan.meet_break(batch, number);
                 }
@@ -83,7 +81,7 @@ impl Scan {
     }
 
     /// The first LSN above the needed ones without a valid batch.
-    pub fn end(&self) -> Lsn {
+    pub(crate) fn end(&self) -> Lsn {
         let end = self.next();
         if self.begin <= self.needed + 1 { end.max(self.needed + 1) } else { self.needed + 1 }
     }
@@ -125,44 +123,78 @@ impl Scan {
     }
 }
 
-/// The segments of the log in order: the newest restart segment or else the previous checkpoint's
-/// begins it, so that a base that falls back later still finds what it needs.
+/// The segments of the log in order. It begins with the newest restart segment, if that is later than
+/// the checkpoint's, or else with the checkpoint's and what is linked to it from before, so that a
+/// restart segment can reach back to where the base may still fall.
 fn segments_of_log(world: &World, rules: Rules, state: &State) -> Result<Vec<Number>, Refusal> {
     let Checkpoint { number: named, salt, .. } = state.last;
-    let is_good = |number: Number| {
-        let segment = world.segment(number);
-        segment.header_is_good && segment.number == number
-    };
-    let reaches_back = rules.keep(Rule::ScanReachesBack);
-    let from = if reaches_back { state.previous.number } else { named };
-    let mut numbers = world.numbers();
-    numbers.retain(|&number| number >= named || (number >= from && is_good(number)));
-    if let Some(bad) = numbers.iter().find(|&&number| !is_good(number)) {
+    let mut log: Vec<_> = world.numbers().into_iter().filter(|&one| one >= named).collect();
+    if let Some(bad) = log.iter().find(|&&one| !is_good(world, one)) {
         return corrupt(format!("segment {bad} has a bad header"));
     }
-    let is_restart = |&number: &Number| world.segment(number).restart_lsn > 0;
-    let restart = numbers.iter().copied().rfind(is_restart);
+    let is_restart = |&one: &Number| world.segment(one).restart_lsn > 0;
+    let restart = log.iter().copied().rfind(is_restart);
     if let Some(restart) = restart.filter(|_| rules.keep(Rule::RestartBeginsLog)) {
-        numbers.retain(|&number| number >= restart);
+        log.retain(|&one| one >= restart);
         if restart > named {
-            return Ok(numbers);
+            return Ok(log);
         }
     }
-    if !numbers.contains(&named) || world.segment(named).salt != salt {
+    if log.first() != Some(&named) || world.segment(named).salt != salt {
         return corrupt(format!("segment {named} of the checkpoint is not there"));
     }
-    Ok(numbers)
+    if rules.keep(Rule::ScanReachesBack) {
+        reach_back(world, rules, &mut log, state.previous.number);
+    }
+    Ok(log)
 }
 
-fn check_successor(world: &World, batch: &Batch) -> Result<(), Refusal> {
-    let Kind::Next { number, salt } = batch.kind else {
+/// Puts in front what leads to the first segment, down to a restart segment or to `lowest`.
+fn reach_back(world: &World, rules: Rules, log: &mut Vec<Number>, lowest: Number) {
+    while world.segment(log[0]).restart_lsn == 0 {
+        let earlier = world.numbers().into_iter().filter(|&one| one >= lowest && one < log[0]);
+        let mut earlier = earlier.filter(|&one| is_good(world, one));
+        let linked = rules.keep(Rule::OnlyLinkedBelowCheckpoint);
+        let Some(before) = earlier.rfind(|&one| !linked || leads_to(world, one, log[0])) else {
+            return;
+        };
+        log.insert(0, before);
+    }
+}
+
+fn is_good(world: &World, number: Number) -> bool {
+    let segment = world.segment(number);
+    segment.header_is_good && segment.number == number
+}
+
+/// Whether the segment ends with an end batch that names the other.
+fn leads_to(world: &World, number: Number, other: Number) -> bool {
+    let next = Kind::Next { number: other, salt: world.segment(other).salt };
+    let last = world.segment(number).readable().last();
+    last.is_some_and(|last| last.found == Found::Whole && last.kind == next)
+}
+
+/// A segment that an end batch names must be there. Between the two there may be others: numbers that
+/// were burnt when making them failed, which hold nothing.
+fn check_successor(
+    world: &World,
+    rules: Rules,
+    (number, batch): (Number, &Batch),
+) -> Result<(), Refusal> {
+    let Kind::Next { number: named, salt } = batch.kind else {
         return Ok(());
     };
-    if batch.found != Found::Whole {
+    if batch.found != Found::Whole || !rules.keep(Rule::SuccessorMustExist) {
         return Ok(());
     }
-    if !world.numbers().contains(&number) || world.segment(number).salt != salt {
-        return corrupt(format!("segment {number} was named and is not there"));
+    let mut later = world.numbers().into_iter().filter(|&later| later > number);
+    let found = if rules.keep(Rule::BurntNumbersAreSkipped) {
+        later.find(|&later| later == named)
+    } else {
+        later.next().filter(|&later| later == named)
+    };
+    if found.is_none_or(|found| world.segment(found).salt != salt) {
+        return corrupt(format!("segment {named} was named and is not there"));
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use fastrand::Rng;
 
-pub type Lsn = u64;
-pub type Number = u64;
+pub(crate) type Lsn = u64;
+pub(crate) type Number = u64;
 
 /// What a batch is besides its commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Commits, or none (then it only marks a new `durable_lsn`).
     Ordinary,
     /// The end batch that names the next segment.
@@ -18,7 +18,7 @@ pub enum Kind {
 
 /// What a reader finds where a batch was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     Whole,
     HeaderOnly,
     Nothing,
@@ -26,7 +26,7 @@ pub enum Found {
 
 /// Whether bytes would survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saved {
+pub(crate) enum Saved {
     NotYet,
     Yes,
     /// A failed sync marked them clean: no later sync will save them.
@@ -34,7 +34,7 @@ pub enum Saved {
 }
 
 impl Saved {
-    pub fn sync(&mut self, fails: bool, rng: &mut Rng) {
+    pub(crate) fn sync(&mut self, fails: bool, rng: &mut Rng) {
         if *self == Self::NotYet {
             *self = if !fails || rng.bool() { Self::Yes } else { Self::Never };
         }
@@ -43,23 +43,29 @@ impl Saved {
 
 /// One batch: what a single group commit wrote. A commit is known by its own number in the run.
 #[derive(Clone, Debug)]
-pub struct Batch {
-    pub first: Lsn,
-    pub commits: Vec<u64>,
-    pub durable_lsn: Lsn,
-    pub salt: u64,
-    pub kind: Kind,
-    pub found: Found,
-    pub saved: Saved,
+pub(crate) struct Batch {
+    pub(crate) first: Lsn,
+    pub(crate) commits: Vec<u64>,
+    pub(crate) durable_lsn: Lsn,
+    pub(crate) salt: u64,
+    pub(crate) kind: Kind,
+    pub(crate) found: Found,
+    pub(crate) saved: Saved,
 }
 
 impl Batch {
-    pub fn new(first: Lsn, commits: &[u64], durable_lsn: Lsn, salt: u64, kind: Kind) -> Self {
+    pub(crate) fn new(
+        first: Lsn,
+        commits: &[u64],
+        durable_lsn: Lsn,
+        salt: u64,
+        kind: Kind,
+    ) -> Self {
         let (found, saved) = (Found::Whole, Saved::NotYet);
         Self { first, commits: commits.to_vec(), durable_lsn, salt, kind, found, saved }
     }
 
-    pub fn power_cut(&mut self, rng: &mut Rng) {
+    pub(crate) fn power_cut(&mut self, rng: &mut Rng) {
         match self.saved {
             Saved::Yes => {}
             Saved::Never => self.found = Found::Nothing,
@@ -71,7 +77,7 @@ impl Batch {
 
 impl Found {
     /// What is left of bytes that nobody made sure of.
-    pub fn worn(self, rng: &mut Rng) -> Self {
+    pub(crate) fn worn(self, rng: &mut Rng) -> Self {
         match (self, rng.u8(0..4)) {
             (whole, 0..=1) => whole,
             (Self::Nothing, _) | (_, 2) => Self::Nothing,
@@ -82,20 +88,20 @@ impl Found {
 
 /// A segment file: its header, its batches, and old batches behind them in a recycled file.
 #[derive(Clone, Debug)]
-pub struct Segment {
-    pub number: Number,
-    pub salt: u64,
+pub(crate) struct Segment {
+    pub(crate) number: Number,
+    pub(crate) salt: u64,
     /// The LSN to be given out next when a restart segment was made; 0 in any other.
-    pub restart_lsn: Lsn,
-    pub batches: Vec<Batch>,
-    pub header_is_good: bool,
-    pub header_saved: Saved,
-    pub left_over: Vec<Batch>,
+    pub(crate) restart_lsn: Lsn,
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) header_is_good: bool,
+    pub(crate) header_saved: Saved,
+    pub(crate) left_over: Vec<Batch>,
 }
 
 impl Segment {
     /// Everything that can be read as a batch of this segment, in file order.
-    pub fn readable(&self) -> impl Iterator<Item = &Batch> {
+    pub(crate) fn readable(&self) -> impl Iterator<Item = &Batch> {
         let behind = self.left_over.iter().skip(self.batches.len());
         let all = self.batches.iter().chain(behind);
         all.filter(|batch| batch.salt == self.salt && batch.found != Found::Nothing)

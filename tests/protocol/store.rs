@@ -12,20 +12,20 @@ use super::world::{FileId, Stop, World};
 
 /// What a commit asks for before it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     Written,
     Synced,
 }
 
 /// How a run is shaped beyond the rules; none of it may matter to them.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Batches in a segment before it is left.
-    pub segment_batches: usize,
+    pub(crate) segment_batches: usize,
     /// Batches may be written while a sync is in flight (the engine waits; the rules need not).
-    pub writes_beside_sync: bool,
+    pub(crate) writes_beside_sync: bool,
     /// Retired segments become new ones.
-    pub recycles: bool,
+    pub(crate) recycles: bool,
 }
 
 /// A sync on its way: what it covers was settled when it began.
@@ -38,19 +38,19 @@ struct Flight {
 
 /// A store that is open for writing.
 #[derive(Debug)]
-pub struct Store {
-    pub rules: Rules,
-    pub shape: Shape,
+pub(crate) struct Store {
+    pub(crate) rules: Rules,
+    pub(crate) shape: Shape,
     /// All commits staged, by LSN, with what they asked for; recovered ones are behind us.
-    pub commits: Vec<u64>,
-    pub asked: Vec<Durability>,
-    pub written: Lsn,
-    pub synced: Lsn,
-    pub visible: Lsn,
-    pub active: Number,
-    pub last: Checkpoint,
-    pub previous: Checkpoint,
-    pub poisoned: bool,
+    pub(crate) commits: Vec<u64>,
+    pub(crate) asked: Vec<Durability>,
+    pub(crate) written: Lsn,
+    pub(crate) synced: Lsn,
+    pub(crate) visible: Lsn,
+    pub(crate) active: Number,
+    pub(crate) last: Checkpoint,
+    pub(crate) previous: Checkpoint,
+    pub(crate) poisoned: bool,
     /// The highest `durable_lsn` any batch of this process carries.
     marked: Lsn,
     ready: Option<Number>,
@@ -61,7 +61,7 @@ pub struct Store {
 
 impl Store {
     /// A store just opened: everything recovered is durable.
-    pub fn opened(
+    pub(crate) fn opened(
         rules: Rules,
         shape: Shape,
         active: Number,
@@ -89,11 +89,11 @@ impl Store {
         }
     }
 
-    pub fn staged(&self) -> Lsn {
+    pub(crate) fn staged(&self) -> Lsn {
         self.commits.len() as Lsn
     }
 
-    pub fn stage(&mut self, commit: u64, durability: Durability) {
+    pub(crate) fn stage(&mut self, commit: u64, durability: Durability) {
         self.commits.push(commit);
         self.asked.push(durability);
     }
@@ -108,7 +108,11 @@ impl Store {
     }
 
     /// Group commit: some of the queue goes out as one batch. Tells whether anything was written.
-    pub fn write(&mut self, world: &mut World, promises: &mut Promises) -> Result<bool, Stop> {
+    pub(crate) fn write(
+        &mut self,
+        world: &mut World,
+        promises: &mut Promises,
+    ) -> Result<bool, Stop> {
         if self.poisoned || self.written == self.staged() {
             return Ok(false);
         }
@@ -148,7 +152,7 @@ impl Store {
     }
 
     /// A `durable_lsn` that no batch has told yet is written into an empty one and synced.
-    pub fn mark(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
+    pub(crate) fn mark(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
         let full = world.segment(self.active).batches.len() >= self.shape.segment_batches;
         if self.poisoned || full || self.flight.is_some() || self.marked >= self.synced {
             return Ok(());
@@ -159,7 +163,7 @@ impl Store {
         Ok(())
     }
 
-    pub fn begin_sync(&mut self, world: &mut World, promises: &mut Promises) {
+    pub(crate) fn begin_sync(&mut self, world: &mut World, promises: &mut Promises) {
         if self.poisoned || self.flight.is_some() {
             return;
         }
@@ -169,7 +173,11 @@ impl Store {
         promises.sync_began(self.visible);
     }
 
-    pub fn end_sync(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
+    pub(crate) fn end_sync(
+        &mut self,
+        world: &mut World,
+        promises: &mut Promises,
+    ) -> Result<(), Stop> {
         let Some(flight) = self.flight.take() else {
             return Ok(());
         };
@@ -207,7 +215,7 @@ impl Store {
     }
 
     /// Makes the next segment ready. An error leaves its number unused; it may be tried again.
-    pub fn prepare(&mut self, world: &mut World) -> Result<(), Stop> {
+    pub(crate) fn prepare(&mut self, world: &mut World) -> Result<(), Stop> {
         if self.ready.is_some() {
             return Ok(());
         }

@@ -18,11 +18,11 @@ use fastrand::Rng;
 use super::base::Base;
 use super::segment::{Batch, Found, Lsn, Number, Saved, Segment};
 
-pub type FileId = usize;
+pub(crate) type FileId = usize;
 
 /// How a call to the world can end other than well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// The machine lost its power in this call.
     PowerCut,
     /// The process was killed in this call.
@@ -33,17 +33,17 @@ pub enum Stop {
 
 /// How often calls go wrong, each as one in so many calls (0 for never).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Odds {
-    pub power_cut: u32,
-    pub kill: u32,
-    pub failure: u32,
+pub(crate) struct Odds {
+    pub(crate) power_cut: u32,
+    pub(crate) kill: u32,
+    pub(crate) failure: u32,
 }
 
 /// Files, names and base, with chance deciding what goes wrong.
-pub struct World {
-    pub rng: Rng,
-    pub odds: Odds,
-    pub base: Base,
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) odds: Odds,
+    pub(crate) base: Base,
     files: Vec<Segment>,
     names: BTreeMap<Number, FileId>,
     saved_names: BTreeMap<Number, FileId>,
@@ -52,19 +52,19 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng) -> Self {
         let base = Base::default();
         let (names, saved_names, files) = Default::default();
         let forgotten_names = BTreeSet::new();
         Self { rng, odds: Odds::default(), base, files, names, saved_names, forgotten_names }
     }
 
-    pub fn one_in(&mut self, count: u32) -> bool {
+    pub(crate) fn one_in(&mut self, count: u32) -> bool {
         count > 0 && self.rng.u32(0..count) == 0
     }
 
     /// Every call passes here first: it may be the last one of the process.
-    pub fn call(&mut self) -> Result<(), Stop> {
+    pub(crate) fn call(&mut self) -> Result<(), Stop> {
         if self.one_in(self.odds.power_cut) {
             return Err(Stop::PowerCut);
         }
@@ -74,25 +74,25 @@ impl World {
         Ok(())
     }
 
-    pub fn call_fails(&mut self) -> Result<bool, Stop> {
+    pub(crate) fn call_fails(&mut self) -> Result<bool, Stop> {
         self.call()?;
         Ok(self.one_in(self.odds.failure))
     }
 
-    pub fn numbers(&self) -> Vec<Number> {
+    pub(crate) fn numbers(&self) -> Vec<Number> {
         self.names.keys().copied().collect()
     }
 
-    pub fn segment(&self, number: Number) -> &Segment {
+    pub(crate) fn segment(&self, number: Number) -> &Segment {
         &self.files[self.names[&number]]
     }
 
-    pub fn segment_mut(&mut self, number: Number) -> &mut Segment {
+    pub(crate) fn segment_mut(&mut self, number: Number) -> &mut Segment {
         &mut self.files[self.names[&number]]
     }
 
     /// A new file that has no name yet, written into a recycled one if there is one.
-    pub fn create(
+    pub(crate) fn create(
         &mut self,
         (number, salt, restart_lsn): (Number, u64, Lsn),
         batches: Vec<Batch>,
@@ -111,7 +111,7 @@ impl World {
         Ok(self.files.len() - 1)
     }
 
-    pub fn append(&mut self, number: Number, mut batch: Batch) -> Result<(), Stop> {
+    pub(crate) fn append(&mut self, number: Number, mut batch: Batch) -> Result<(), Stop> {
         let fails = self.call_fails()?;
         if fails {
             batch.found = batch.found.worn(&mut self.rng);
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// Syncs a file; batches from `upto` on were written after the sync began.
-    pub fn sync(&mut self, file: FileId, upto: usize) -> Result<(), Stop> {
+    pub(crate) fn sync(&mut self, file: FileId, upto: usize) -> Result<(), Stop> {
         let fails = self.call_fails()?;
         let segment = &mut self.files[file];
         segment.header_saved.sync(fails, &mut self.rng);
@@ -131,28 +131,28 @@ impl World {
         if fails { Err(Stop::Failed) } else { Ok(()) }
     }
 
-    pub fn file(&self, number: Number) -> FileId {
+    pub(crate) fn file(&self, number: Number) -> FileId {
         self.names[&number]
     }
 
-    pub fn salt_of(&self, file: FileId) -> u64 {
+    pub(crate) fn salt_of(&self, file: FileId) -> u64 {
         self.files[file].salt
     }
 
-    pub fn rename(&mut self, file: FileId, number: Number) -> Result<(), Stop> {
+    pub(crate) fn rename(&mut self, file: FileId, number: Number) -> Result<(), Stop> {
         self.call()?;
         self.names.insert(number, file);
         self.forgotten_names.remove(&number);
         Ok(())
     }
 
-    pub fn remove(&mut self, number: Number) -> Result<Option<FileId>, Stop> {
+    pub(crate) fn remove(&mut self, number: Number) -> Result<Option<FileId>, Stop> {
         self.call()?;
         self.forgotten_names.remove(&number);
         Ok(self.names.remove(&number))
     }
 
-    pub fn sync_directory(&mut self) -> Result<(), Stop> {
+    pub(crate) fn sync_directory(&mut self) -> Result<(), Stop> {
         let fails = self.call_fails()?;
         for number in self.unsaved_names() {
             if fails && self.rng.bool() {
@@ -179,7 +179,7 @@ impl World {
     }
 
     /// Breaks the batch that is read as number `index` of this segment.
-    pub fn break_batch(&mut self, number: Number, index: usize, found: Found) {
+    pub(crate) fn break_batch(&mut self, number: Number, index: usize, found: Found) {
         let segment = self.segment_mut(number);
         let salt = segment.salt;
         let readable = |batch: &&mut Batch| batch.salt == salt && batch.found != Found::Nothing;
@@ -189,7 +189,7 @@ impl World {
     }
 
     /// The power goes: only what was saved is sure to be there afterwards.
-    pub fn power_cut(&mut self) {
+    pub(crate) fn power_cut(&mut self) {
         for number in self.unsaved_names() {
             if self.rng.bool() {
                 self.save_name(number);
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// The process dies; the machine runs on.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.base.kill(&mut self.rng);
     }
 }

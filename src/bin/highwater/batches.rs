@@ -158,26 +158,27 @@ fn merge(tx: &mut Tx, batch: &[Trade], strict: bool) -> Result<Merged, highwater
                     break;
                 }
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(merged)
 }
 
 fn update(trade: &Trade) -> Update {
-    let update =
-        Update::new(trade.key.clone()).price(trade.price, trade.observed_at).source(&trade.source);
+    let update = Update::new(trade.key.clone())
+        .price(trade.price, trade.observed_at)
+        .source(trade.source.as_str());
     let update = match trade.seq {
         Some(seq) => update.seq(seq),
         None => update,
     };
     match &trade.symbol {
-        Some(symbol) => update.symbol(symbol, trade.observed_at),
+        Some(symbol) => update.symbol(symbol.as_str(), trade.observed_at),
         None => update,
     }
 }
 
-fn refusal(trade: &Trade, error: &highwater::Error) -> RowProblem {
+fn refusal(trade: &Trade, error: &highwater::tokens::Error) -> RowProblem {
     let (key, price) = (&trade.key, trade.price);
     let time = rfc3339(trade.observed_at);
     RowProblem {

@@ -18,11 +18,13 @@ use crate::trades::{InputError, RowProblem};
 pub(crate) enum Failure {
     #[error("no store is named: add --store DIR or set HIGHWATER_STORE")]
     NoStoreNamed,
-    #[error("there is no store at {}: check --store, or make one with `highwater replay`", directory.display())]
+    #[error("there is no store at {} ({source}): check --store, or make one with `highwater replay`", directory.display())]
     NoDirectory { directory: PathBuf, source: io::Error },
     #[error("{} is a file, not the directory of a store", directory.display())]
     NotADirectory { directory: PathBuf },
-    #[error("--reference {text} is no currency: write it as USD or USD:6, with its decimals")]
+    #[error(
+        "--reference {text} is no currency: write it as USD, USD:6 with its decimals, or CHAIN/ID:6"
+    )]
     Reference { text: String },
     #[error(
         "the built-in market is made up and is replayed into paper stores only: name a FILE, or - for standard input"
@@ -32,7 +34,7 @@ pub(crate) enum Failure {
     Input(#[from] InputError),
     #[error("stopped by --strict at {label}:{}: {}", problem.line, problem.reason)]
     Strict { label: String, problem: RowProblem },
-    #[error("store {}", directory.display())]
+    #[error("{}", of_store(directory, source))]
     Store { directory: PathBuf, source: highwater::Error },
     #[error("no token answers to `{asked}`: `highwater tokens list` shows all of them")]
     NoToken { asked: String },
@@ -48,9 +50,6 @@ pub(crate) enum Failure {
     /// Already told by the report that was printed.
     #[error("the log ends in a torn tail")]
     TornTail,
-    /// Already told by the report that was printed.
-    #[error("acknowledged data is damaged")]
-    Damaged,
 }
 
 impl Failure {
@@ -65,7 +64,6 @@ impl Failure {
             // Whoever read our output has seen enough.
             Self::Print { source } if source.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::TornTail => 2,
-            Self::Damaged => 3,
             Self::Store { source, .. } => store_code(source),
             _ => 1,
         }
@@ -73,7 +71,7 @@ impl Failure {
 
     /// The message and its causes as one line; `None` where all is said already.
     pub(crate) fn message(&self) -> Option<String> {
-        if self.exit_code() == 0 || matches!(self, Self::TornTail | Self::Damaged) {
+        if self.exit_code() == 0 || matches!(self, Self::TornTail) {
             return None;
         }
         Some(one_line(self))
@@ -97,8 +95,94 @@ pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
 
 fn store_code(error: &highwater::Error) -> u8 {
     match error {
-        highwater::Error::Corrupt { .. } => 3,
         highwater::Error::Locked { .. } | highwater::Error::Version { .. } => 5,
+        error if error.is_corrupt() => 3,
         _ => 1,
+    }
+}
+
+/// Which store answered what, and what to do about it.
+fn of_store(directory: &Path, error: &highwater::Error) -> String {
+    let mut message = one_line(error);
+    let directory = directory.display().to_string();
+    if !message.contains(&directory) {
+        message = format!("store {directory}: {message}");
+    }
+    match advice(error) {
+        Some(advice) => format!("{message}; {advice}"),
+        None => message,
+    }
+}
+
+fn advice(error: &highwater::Error) -> Option<String> {
+    use highwater::Error;
+    let advice = match error {
+        Error::OtherIdentity { found, .. } => {
+            let (mode, asset) = (found.mode, &found.reference);
+            let (chain, id, scale) = (asset.chain(), asset.id(), asset.scale());
+            return Some(format!(
+                "to use it all the same: --mode {mode} --reference {chain}/{id}:{scale}"
+            ));
+        }
+        Error::Locked { .. } => "wait for the other process, or end it",
+        Error::Version { .. } => "use the release that wrote it, or a later one",
+        Error::Full { .. } => "make room and run it again: what was done is not done twice",
+        Error::Missing { .. } => "check --store, or make one with `highwater replay`",
+        error if error.is_corrupt() => "keep a copy of the directory as it is before anything else",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater::Error;
+
+    use super::*;
+
+    /// A script restarts the bot, calls the operator, or restores a copy by the exit code alone.
+    #[test]
+    fn every_exit_code_means_one_thing() {
+        let code = |error| Failure::of_store(Path::new("/bot"))(error).exit_code();
+        let corrupt = Error::Corrupt {
+            file: "base.redb".to_owned(),
+            offset: None,
+            lsn: None,
+            source: "a row is damaged".into(),
+        };
+        assert_eq!(code(corrupt), 3);
+        let path = PathBuf::from("/bot");
+        assert_eq!(code(Error::Locked { path: path.clone() }), 5);
+        let version = Error::Version { file: "base.redb".to_owned(), found: 9, supported: 1 };
+        assert_eq!(code(version), 5);
+        assert_eq!(code(Error::Missing { path }), 1);
+        assert_eq!(code(Error::Closed), 1);
+        assert_eq!(Failure::TornTail.exit_code(), 2);
+        let print = |kind: io::ErrorKind| Failure::from(io::Error::from(kind));
+        assert_eq!(print(io::ErrorKind::BrokenPipe).exit_code(), 0);
+        assert_eq!(print(io::ErrorKind::BrokenPipe).message(), None);
+        assert_eq!(print(io::ErrorKind::StorageFull).exit_code(), 1);
+    }
+
+    /// The message is one sentence that names the store once, says the cause, and what to do.
+    #[test]
+    fn a_message_names_the_store_the_cause_and_the_way_out() {
+        let said = |error| Failure::of_store(Path::new("/bot"))(error).message();
+        let corrupt = Error::Corrupt {
+            file: "base.redb".to_owned(),
+            offset: Some(7),
+            lsn: None,
+            source: "a row is damaged".into(),
+        };
+        assert_eq!(
+            said(corrupt).unwrap(),
+            "store /bot: base.redb is damaged at offset 7: a row is damaged; \
+             keep a copy of the directory as it is before anything else"
+        );
+        let path = PathBuf::from("/bot");
+        assert_eq!(
+            said(Error::Locked { path }).unwrap(),
+            "the store at /bot is open elsewhere; wait for the other process, or end it"
+        );
     }
 }

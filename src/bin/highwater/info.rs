@@ -1,12 +1,18 @@
 //! `highwater info`: what state a store is in, crashed and damaged ones too, without writing.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use comfy_table::CellAlignment;
+use highwater::inspect::{LogEnd, Place, Report, Segment, TableRows};
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, one_line};
+use crate::print::{Form, facts, json_line, table};
 use crate::store_argument::{StoreArgument, existing};
+use crate::time::rfc3339;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +39,165 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         Some(directory) => existing(directory)?,
         None => arguments.store.existing_directory()?,
     };
-    let _ = (directory, out, arguments.json);
+    let form = Form::from_flag(arguments.json);
+    let report = match Report::read(directory) {
+        Ok(report) => report,
+        Err(error) => {
+            if form == Form::Json && error.is_corrupt() {
+                json_line(out, &Damage::new(&error))?;
+            }
+            return Err(Failure::of_store(directory)(error));
+        }
+    };
+    match form {
+        Form::Json => json_line(out, &Line::new(&report))?,
+        Form::Table => {
+            facts(out, &all_facts(directory, &report))?;
+            segments(out, &report.segments)?;
+        }
+    }
+    if report.has_torn_tail() {
+        return Err(Failure::TornTail);
+    }
     Ok(())
+}
+
+/// The report as one line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    kind: &'static str,
+    format_version: u32,
+    store_id: &'a str,
+    mode: Option<&'a str>,
+    reference: Option<&'a str>,
+    checkpoint_lsn: u64,
+    previous_checkpoint_lsn: u64,
+    durable_lsn: u64,
+    last_lsn: u64,
+    last_commit_at: Option<String>,
+    ending: &'a LogEnd,
+    segments: &'a [Segment],
+    kept_segments: u64,
+    base_bytes: u64,
+    tables: &'a [TableRows],
+    stepped_over: &'a [Place],
+}
+
+impl<'a> Line<'a> {
+    fn new(report: &'a Report) -> Self {
+        Self {
+            kind: "info",
+            format_version: report.format_version,
+            store_id: &report.store_id,
+            mode: report.mode.as_deref(),
+            reference: report.reference.as_deref(),
+            checkpoint_lsn: report.checkpoint_lsn,
+            previous_checkpoint_lsn: report.previous_checkpoint_lsn,
+            durable_lsn: report.durable_lsn,
+            last_lsn: report.last_lsn,
+            last_commit_at: report.last_commit_at.map(rfc3339),
+            ending: &report.ending,
+            segments: &report.segments,
+            kept_segments: report.kept_segments,
+            base_bytes: report.base_bytes,
+            tables: &report.tables,
+            stepped_over: &report.stepped_over,
+        }
+    }
+}
+
+/// Damage to acknowledged data as one line of JSON.
+#[derive(Serialize)]
+struct Damage<'a> {
+    kind: &'static str,
+    file: Option<&'a str>,
+    offset: Option<u64>,
+    lsn: Option<u64>,
+    message: String,
+}
+
+impl<'a> Damage<'a> {
+    fn new(error: &'a highwater::Error) -> Self {
+        let (file, offset, lsn) = match error {
+            highwater::Error::Corrupt { file, offset, lsn, .. } => {
+                (Some(file.as_str()), *offset, *lsn)
+            }
+            _ => (None, None, None),
+        };
+        Self { kind: "damage", file, offset, lsn, message: one_line(error) }
+    }
+}
+
+fn all_facts(directory: &Path, report: &Report) -> Vec<(&'static str, String)> {
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let last_commit = match report.last_commit_at {
+        Some(time) => format!("{} at {}", report.last_lsn, rfc3339(time)),
+        None => "none".to_owned(),
+    };
+    let (checkpoint, previous) = (report.checkpoint_lsn, report.previous_checkpoint_lsn);
+    let mut all = vec![
+        ("store", directory.display().to_string()),
+        ("store id", report.store_id.clone()),
+        ("format", format!("version {}", report.format_version)),
+        ("mode", or_unknown(&report.mode)),
+        ("reference", or_unknown(&report.reference)),
+        ("last commit", last_commit),
+        ("known as synced", format!("up to {}", report.durable_lsn)),
+        ("checkpoint", format!("{checkpoint}, before it {previous}")),
+        ("base", HumanBytes(report.base_bytes).to_string()),
+        ("log ends", log_end(&report.ending)),
+        ("kept segments", report.kept_segments.to_string()),
+    ];
+    for table in &report.tables {
+        let rows = HumanCount(table.rows);
+        let name = match table.name {
+            "" => format!("{rows} in table {}, unknown here", table.number),
+            name => format!("{rows} in {name}"),
+        };
+        all.push(("rows", name));
+    }
+    for place in &report.stepped_over {
+        let (file, offset) = (&place.file, place.offset);
+        let harmless =
+            format!("{file} at offset {offset}: harmless, the base has what stood there");
+        all.push(("damage", harmless));
+    }
+    all
+}
+
+fn log_end(ending: &LogEnd) -> String {
+    match ending {
+        LogEnd::Closed => "closed".to_owned(),
+        LogEnd::Unclosed => "not closed, and whole: the next opening recovers it".to_owned(),
+        LogEnd::TornTail { file, offset, bytes } => format!(
+            "in a torn tail: {bytes} bytes in {file} from offset {offset} were never acknowledged \
+             as synced; the next opening leaves them out"
+        ),
+        _ => "in a way that this program does not know".to_owned(),
+    }
+}
+
+fn segments(out: &mut impl Write, segments: &[Segment]) -> io::Result<()> {
+    if segments.is_empty() {
+        return Ok(());
+    }
+    let header = ["segment", "bytes", "batches", "first", "last", ""];
+    let mut table = table(header.into_iter());
+    for segment in segments {
+        let lsn = |lsn: Option<u64>| lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
+        let restart = if segment.restart { "restart" } else { "" };
+        table.add_row([
+            segment.number.to_string(),
+            HumanBytes(segment.file_bytes).to_string(),
+            segment.batches.to_string(),
+            lsn(segment.first_lsn),
+            lsn(segment.last_lsn),
+            restart.to_owned(),
+        ]);
+    }
+    for column in table.column_iter_mut().take(header.len() - 1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    writeln!(out)?;
+    writeln!(out, "{}", table.trim_fmt())
 }

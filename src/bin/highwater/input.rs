@@ -42,12 +42,16 @@ impl Input {
         }
     }
 
-    /// The length of a regular file; `None` for a stream, which can be read once only.
+    /// The length of a regular file; `None` for a stream, which can be read once only. A directory
+    /// is an error.
     pub(crate) fn regular_file_bytes(&self) -> io::Result<Option<u64>> {
         match self {
             Self::StandardInput => Ok(None),
             Self::File(path) => {
                 let metadata = path.metadata()?;
+                if metadata.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
                 Ok(metadata.is_file().then_some(metadata.len()))
             }
         }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
-use highwater::tokens::{Tick, Token};
+use highwater::tokens::{Observed, Tick, Token};
 use indicatif::HumanCount;
 use serde::Serialize;
 
@@ -54,17 +54,20 @@ pub(crate) struct TokenLine {
 impl TokenLine {
     /// `ticks` is how many rows of this run were about the token, where there was a run.
     pub(crate) fn new(token: &Token, ticks: Option<u64>) -> Self {
+        let text = |text: &Option<Observed<Box<str>>>| {
+            text.as_ref().map(|observed| observed.value.to_string())
+        };
         let price = |tick: Option<&Tick>| tick.map(|tick| tick.price.to_string());
         let time = |tick: Option<&Tick>| tick.map(|tick| rfc3339(tick.observed_at));
-        let (current, max) = (token.current(), token.max());
-        let (min, first) = (token.min(), token.first());
+        let (current, max) = (token.current.as_ref(), token.max.as_ref());
+        let (min, first) = (token.min.as_ref(), token.first.as_ref());
         Self {
             kind: "token",
-            chain: token.key().chain().to_owned(),
-            address: token.key().address().to_owned(),
-            symbol: token.symbol().map(str::to_owned),
-            name: token.name().map(str::to_owned),
-            decimals: token.decimals(),
+            chain: token.key.chain().to_owned(),
+            address: token.key.address().to_owned(),
+            symbol: text(&token.symbol),
+            name: text(&token.name),
+            decimals: token.decimals,
             ticks,
             current: price(current),
             current_at: time(current),

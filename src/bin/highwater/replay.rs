@@ -42,14 +42,14 @@ pub(crate) struct Arguments {
     /// When a commit returns: `synced` survives power loss, `written` the death of the process
     #[arg(long, value_enum, default_value_t = Promise::Synced)]
     durability: Promise,
-    /// Rows per commit
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Rows per commit, at most 5000, so that a commit always fits
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     batch: u32,
     /// Mode of the store, which is made if there is none; a store of another mode is refused
     #[arg(long, value_enum, default_value_t = StoreMode::Paper)]
     mode: StoreMode,
     /// Currency of the prices, with its decimals
-    #[arg(long, value_name = "ID[:DECIMALS]", default_value = "USD:6")]
+    #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
     reference: String,
     /// Stop at the first bad row
     #[arg(long)]
@@ -191,10 +191,11 @@ fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
         .map_err(Failure::of_store(directory))
 }
 
-/// The currency that `text` names, as USD or USD:6.
+/// The currency that `text` names, as USD, USD:6 or CHAIN/ID:6.
 fn reference(text: &str) -> Result<Asset, Failure> {
-    let (id, scale) = text.split_once(':').unwrap_or((text, "6"));
-    let asset = scale.parse().ok().map(|scale| Asset::new("fiat", id, scale));
+    let (name, scale) = text.rsplit_once(':').unwrap_or((text, "6"));
+    let (chain, id) = name.split_once('/').unwrap_or(("fiat", name));
+    let asset = scale.parse().ok().map(|scale| Asset::new(chain, id, scale));
     match asset {
         Some(Ok(asset)) => Ok(asset),
         _ => Err(Failure::Reference { text: text.to_owned() }),

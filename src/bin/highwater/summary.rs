@@ -85,12 +85,13 @@ impl Run {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         let failed = Failure::of_store(directory);
-        let snapshot = store.snapshot().map_err(&failed)?;
+        let snapshot = store.snapshot();
         let mut keys: Vec<_> = ticks.iter().collect();
         keys.sort_unstable();
         let mut printer = TokenPrinter::new(form, true);
         for (key, ticks) in keys {
-            if let Some(token) = snapshot.tokens().get(key).map_err(&failed)? {
+            let token = snapshot.tokens().get(key).map_err(highwater::Error::from);
+            if let Some(token) = token.map_err(&failed)? {
                 printer.token(out, &TokenLine::new(&token, Some(*ticks)))?;
             }
         }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use highwater::tokens::{Token, TokenKey};
-use highwater::{Snapshot, Store};
+use highwater::ReadOnly;
+use highwater::tokens::{Error, Observed, Token, TokenKey};
 
 use crate::failure::Failure;
 use crate::print::{Form, TokenLine, TokenPrinter, facts, json_line, note, visible};
@@ -114,19 +114,22 @@ fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
-    let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let text = |text: &Option<Observed<Box<str>>>| match text {
+        Some(text) => text.value.to_string(),
+        None => "-".to_owned(),
+    };
     let mut all = vec![
-        ("chain", token.key().chain().to_owned()),
-        ("address", token.key().address().to_owned()),
-        ("symbol", text(token.symbol())),
-        ("name", text(token.name())),
-        ("decimals", token.decimals().map_or_else(|| "-".to_owned(), |count| count.to_string())),
+        ("chain", token.key.chain().to_owned()),
+        ("address", token.key.address().to_owned()),
+        ("symbol", text(&token.symbol)),
+        ("name", text(&token.name)),
+        ("decimals", token.decimals.map_or_else(|| "-".to_owned(), |count| count.to_string())),
     ];
     let ticks = [
-        ("current", token.current()),
-        ("max", token.max()),
-        ("min", token.min()),
-        ("first", token.first()),
+        ("current", &token.current),
+        ("max", &token.max),
+        ("min", &token.min),
+        ("first", &token.first),
     ];
     for (name, tick) in ticks {
         let shown = match tick {
@@ -143,26 +146,24 @@ fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
 /// A store opened for reading, and one consistent state of it.
 struct Reading<'a> {
     directory: &'a Path,
-    snapshot: Snapshot,
+    store: ReadOnly,
 }
 
 impl<'a> Reading<'a> {
     fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
         let directory = store.existing_directory()?;
-        let store = Store::open_read_only(directory);
-        let snapshot = store.and_then(|store| store.snapshot());
-        let snapshot = snapshot.map_err(Failure::of_store(directory))?;
-        Ok(Self { directory, snapshot })
+        let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
+        Ok(Self { directory, store })
     }
 
-    fn checked<T>(&self, read: Result<T, highwater::Error>) -> Result<T, Failure> {
-        read.map_err(Failure::of_store(self.directory))
+    fn checked<T>(&self, read: Result<T, Error>) -> Result<T, Failure> {
+        read.map_err(highwater::Error::from).map_err(Failure::of_store(self.directory))
     }
 
     /// The token of this key; a key that no token could have has none.
     fn get(&self, chain: &str, address: &str) -> Result<Option<Token>, Failure> {
         match TokenKey::new(chain, address) {
-            Ok(key) => self.checked(self.snapshot.tokens().get(&key)),
+            Ok(key) => self.checked(self.store.tokens().get(&key)),
             Err(_) => Ok(None),
         }
     }
@@ -172,25 +173,20 @@ impl<'a> Reading<'a> {
         &'s self,
         chain: Option<&'s str>,
         prefix: &'s str,
-    ) -> Box<dyn Iterator<Item = Result<Token, highwater::Error>> + 's> {
-        let tokens = self.snapshot.tokens();
-        // EVM addresses are kept in lower case; any other is kept as it was given.
-        let lower = prefix.to_lowercase();
-        match chain {
-            Some(chain) if lower == prefix => Box::new(tokens.prefix(chain, prefix)),
-            _ => {
-                let begins = move |token: &Token| {
-                    let address = token.key().address();
-                    let evm = token.key().is_evm();
-                    address.starts_with(prefix) || (evm && address.starts_with(&lower))
-                };
-                let all: Box<dyn Iterator<Item = _>> = match chain {
-                    Some(chain) => Box::new(tokens.chain(chain)),
-                    None => Box::new(tokens.iter()),
-                };
-                Box::new(all.filter(move |token| token.as_ref().map_or(true, &begins)))
-            }
+    ) -> Box<dyn Iterator<Item = Result<Token, Error>> + 's> {
+        let tokens = self.store.tokens();
+        if let Some(chain) = chain {
+            return Box::new(tokens.prefix(chain, prefix));
         }
+        // EVM addresses are kept in lower case; any other is kept as it was given.
+        let folded = prefix.to_ascii_lowercase();
+        Box::new(tokens.iter().filter(move |token| match token {
+            Ok(Token { key, .. }) => {
+                let address = key.address();
+                address.starts_with(prefix) || (key.is_evm() && address.starts_with(&folded))
+            }
+            Err(_) => true,
+        }))
     }
 
     /// The one token that `asked` names: as CHAIN/ADDRESS, or by an address or symbol of its own.
@@ -205,12 +201,13 @@ impl<'a> Reading<'a> {
         let address = canonical.as_ref().map_or(asked, TokenKey::address);
         let mut found: Option<Token> = None;
         let (mut count, mut candidates) = (0, Vec::new());
-        for token in self.snapshot.tokens().iter() {
+        for token in self.store.tokens().iter() {
             let token = self.checked(token)?;
-            if token.key().address() == address || token.symbol() == Some(asked) {
+            let symbol = token.symbol.as_ref().map(|symbol| &*symbol.value);
+            if token.key.address() == address || symbol == Some(asked) {
                 count += 1;
                 if candidates.len() < CANDIDATES_SHOWN {
-                    let key = token.key();
+                    let key = &token.key;
                     candidates.push(visible(&format!("{} {}", key.chain(), key.address())));
                 }
                 found.get_or_insert(token);

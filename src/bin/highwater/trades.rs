@@ -264,7 +264,7 @@ fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
 
 /// The beginning of a text, for messages.
 fn shortened(text: &str) -> String {
-    const SHOWN_CHARS: usize = 200;
+    const SHOWN_CHARS: usize = 80;
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

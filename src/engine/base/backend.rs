@@ -10,6 +10,9 @@ use redb::backends::InMemoryBackend;
 
 use crate::disk::DiskFile;
 
+/// What is left out of a new file, or written, as a whole.
+const BLOCK_BYTES: usize = 4096;
+
 /// A file of a disk, as redb wants to see it.
 #[derive(Debug)]
 pub(super) struct FileBackend(pub(super) Arc<dyn DiskFile>);
@@ -50,14 +53,14 @@ impl MemoryBackend {
     pub(super) fn write_out(&self, file: &dyn DiskFile) -> io::Result<()> {
         let len = self.0.len()?;
         file.set_len(len)?;
-        let mut block = [0; 4096];
+        let mut block = [0; BLOCK_BYTES];
         let mut offset = 0;
         while offset < len {
-            let block_len = (len - offset).min(block.len() as u64);
+            let block_len = (len - offset).min(BLOCK_BYTES as u64);
             // At most the array's length, so the cast loses nothing.
             let block = &mut block[..block_len as usize];
             self.0.read(offset, block)?;
-            if block.iter().any(|&byte| byte != 0) {
+            if *block != [0; BLOCK_BYTES][..block.len()] {
                 file.write_at(offset, block)?;
             }
             offset += block_len;

@@ -1,7 +1,8 @@
 //! What can go wrong with the base, and the one place where redb's errors and panics become ours.
 //!
 //! redb trusts what it reads more than a damaged file deserves, so every call into it runs inside
-//! [`guarded`]: a panic in there is an answer about the file, not the end of the process.
+//! [`guarded`]: a panic in there is an answer about the file, not the end of the process. (In a
+//! program that is built to abort on panics nothing can be caught, and it is the end.)
 
 use std::any::Any;
 use std::fmt;

@@ -5,6 +5,9 @@
 //! both, a failed sync followed by a power cut can take the whole file. Every row carries a CRC of
 //! its own, and every call into redb is guarded against its panics.
 //!
+//! Guarding is enough while redb reads. Where it writes to a damaged file it may panic while it
+//! cleans up after a panic, which ends the process; so only a checked base is written to.
+//!
 //! The first failure of the disk ends a handle for good, reads included; the engine then closes
 //! it and opens another. Two handles on one file must never live together.
 //!
@@ -16,11 +19,14 @@ mod meta;
 mod row;
 mod snapshot;
 
+use std::iter;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
-pub(crate) use error::{Damage, Error};
+pub use error::{Damage, Error};
 pub(crate) use meta::{Meta, SegmentMark};
 pub(crate) use row::BaseRow;
 pub(crate) use snapshot::BaseSnapshot;
@@ -28,7 +34,7 @@ pub(crate) use snapshot::BaseSnapshot;
 use self::backend::{FileBackend, MemoryBackend};
 use self::error::guarded;
 use super::row::Table;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, Overlay};
 
 /// The name of the base's file within a store.
 pub(crate) const FILE_NAME: &str = "base.redb";
@@ -38,6 +44,9 @@ type RowTable<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const META_KEY: &str = "meta";
 
+/// What redb may keep in memory while the whole file goes by once.
+const CHECK_CACHE_BYTES: usize = 1 << 20;
+
 /// How many rows are written or verified between two calls of the caller's own.
 const PACE_ROWS: u64 = 256;
 
@@ -46,8 +55,10 @@ const PACE_ROWS: u64 = 256;
 pub(crate) enum Integrity {
     /// Every page is checked against redb's checksums: a damaged file does not open.
     Check,
-    /// The file is opened as it stands. A damaged row is found when it is read, but a damaged
-    /// branch can hide rows until [`BaseSnapshot::verify`] has run.
+    /// The file is opened as it stands, because it was just checked, over an overlay for instance.
+    Checked,
+    /// The file is opened as it stands. A damaged row is found when it is read; damage elsewhere
+    /// can hide rows until [`Base::check`] has passed, which comes before the first write.
     Trust,
 }
 
@@ -55,6 +66,9 @@ pub(crate) enum Integrity {
 pub(crate) struct Base {
     /// There until the base is closed or dropped.
     database: Option<Database>,
+    file: Arc<dyn DiskFile>,
+    /// Whether every page was found to be as redb wrote it.
+    checked: AtomicBool,
 }
 
 impl Base {
@@ -67,7 +81,7 @@ impl Base {
         let memory = MemoryBackend::default();
         guarded(|| {
             let database = Builder::new().create_with_backend(memory.clone())?;
-            let no_rows: [(Table, &[u8], Option<&[u8]>); 0] = [];
+            let no_rows = iter::empty::<(Table, [u8; 0], Option<[u8; 0]>)>();
             commit(&database, meta, no_rows, &mut || ())?;
             Ok(database.close()?)
         })?;
@@ -87,16 +101,42 @@ impl Base {
         if file.is_empty()? {
             return Err(Error::corrupt(Damage::Meta));
         }
-        let backend = FileBackend(file);
+        let backend = FileBackend(Arc::clone(&file));
         let database = guarded(|| {
             Ok(Builder::new()
                 .set_cache_size(cache_bytes)
                 .set_check_integrity_on_open(integrity == Integrity::Check)
                 .create_with_backend(backend)?)
         })?;
-        let base = Self { database: Some(database) };
+        let base = Self {
+            database: Some(database),
+            file,
+            checked: AtomicBool::new(integrity != Integrity::Trust),
+        };
         base.meta()?;
         Ok(base)
+    }
+
+    /// Reads the whole file and checks every page, unless that was done before. Where it was not,
+    /// [`Base::apply`] does it first, and a large base takes its time; so whoever has a quiet
+    /// moment before the first checkpoint calls this. Reads go on beside it, writes must not.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_checked() {
+            return Ok(());
+        }
+        let overlay = Arc::new(Overlay::new(Arc::clone(&self.file))?);
+        let checked = Self::open(overlay, CHECK_CACHE_BYTES, Integrity::Check)?;
+        // A check may get by with the checkpoint before; this handle reads the newest.
+        if checked.meta()? != self.meta()? {
+            return Err(Error::corrupt(Damage::Meta));
+        }
+        self.checked.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether every page was checked, now or by whoever opened the base.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checked.load(Ordering::Acquire)
     }
 
     /// What the base says about its newest state.
@@ -123,17 +163,23 @@ impl Base {
         rows: impl IntoIterator<Item = (Table, K, Option<R>)>,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
+        self.check()?;
         let database = self.database()?;
         guarded(|| commit(database, meta, rows, pause))
     }
 
-    /// Closes the base so that it opens fast the next time. Snapshots that are still held answer
-    /// [`Error::Closed`] from now on wherever they have to read from the file. After an error the
-    /// file is as safe as before: opening it again takes longer.
+    /// Closes the base in good order, with a last small transaction if it was checked. Snapshots
+    /// that are still held answer [`Error::Closed`] from now on wherever they have to read from the
+    /// file. After an error the file is as safe as before: opening it again takes longer.
+    ///
+    /// Dropping a base writes nothing and leaves the file as a killed process would.
     pub(crate) fn close(mut self) -> Result<(), Error> {
         match self.database.take() {
-            Some(database) => guarded(|| Ok(database.close()?)),
-            None => Ok(()),
+            Some(database) if self.is_checked() => guarded(|| Ok(database.close()?)),
+            database => {
+                database.into_iter().for_each(abandon);
+                Ok(())
+            }
         }
     }
 
@@ -144,10 +190,19 @@ impl Base {
 
 impl Drop for Base {
     fn drop(&mut self) {
-        if let Some(database) = self.database.take() {
-            // Whoever wants to know what went wrong calls `close`.
-            let _ = guarded(|| Ok(drop(database)));
-        }
+        self.database.take().into_iter().for_each(abandon);
+    }
+}
+
+/// Lets go of a database without redb's last transaction, which it leaves out while a panic
+/// unwinds; so one does, unseen.
+fn abandon(database: Database) {
+    if cfg!(panic = "unwind") {
+        let unwound = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _database = database;
+            panic::resume_unwind(Box::new(()));
+        }));
+        debug_assert!(unwound.is_err());
     }
 }
 
@@ -199,3 +254,5 @@ fn write_rows<K: AsRef<[u8]>, R: AsRef<[u8]>>(
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -82,9 +82,13 @@ impl BaseSnapshot {
         Ok(BaseRange { table, rows })
     }
 
-    /// Reads every row, checks it against its CRC, and each table against its number of rows.
+    /// Reads every row, checks it against its CRC, and each table against its number of rows. A
+    /// whole table can still be missing, or stand there as it once was, and redb's own pages are
+    /// not looked at: for that, [`Base::check`](super::Base::check) is needed.
+    ///
     /// `progress` is told every now and then how many rows were read, and may break it off.
     /// Answers how many rows were read.
+    #[cfg_attr(not(test), expect(dead_code, reason = "offline verification is to use it"))]
     pub(crate) fn verify(
         &self,
         progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
@@ -123,6 +127,9 @@ pub(super) fn read_meta(transaction: &ReadTransaction) -> Result<Meta, Error> {
     Meta::decode(stored.value())
 }
 
+/// A key and its row.
+type KeyedRow = (Box<[u8]>, BaseRow);
+
 /// The rows of a range of a table of the base. It owns what it reads from, and yields nothing
 /// more after an error.
 pub(crate) struct BaseRange {
@@ -134,7 +141,7 @@ impl BaseRange {
     fn step(
         &mut self,
         advance: impl FnOnce(&mut RowRange) -> Option<Result<StoredEntry, redb::StorageError>>,
-    ) -> Option<Result<(Box<[u8]>, BaseRow), Error>> {
+    ) -> Option<Result<KeyedRow, Error>> {
         let table = self.table;
         let rows = self.rows.as_mut()?;
         let step = guarded(|| {
@@ -154,7 +161,7 @@ impl BaseRange {
 }
 
 impl Iterator for BaseRange {
-    type Item = Result<(Box<[u8]>, BaseRow), Error>;
+    type Item = Result<KeyedRow, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step(RowRange::next)

@@ -2,15 +2,19 @@
 //! to fail.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Base, Integrity, Meta, SegmentMark};
 use crate::disk::DiskFile;
 
+const PAGE_BYTES: usize = 4096;
+
+/// Copies share their pages, so that a test can have tens of thousands of them.
 #[derive(Debug)]
 pub(crate) struct TestFile {
-    bytes: Mutex<Vec<u8>>,
+    content: Mutex<Content>,
     /// How many more writes, resizes and syncs work.
     changes_left: AtomicU64,
     pub(crate) written_bytes: AtomicU64,
@@ -18,10 +22,62 @@ pub(crate) struct TestFile {
     pub(crate) syncs: AtomicU64,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// The last one may reach behind the end of the file.
+    pages: Vec<Arc<[u8; PAGE_BYTES]>>,
+    len: usize,
+}
+
+impl Content {
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.pages().flatten().copied().take(self.len)
+    }
+
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &[u8; PAGE_BYTES]> {
+        self.pages.iter().map(|page| &**page)
+    }
+
+    fn set_len(&mut self, len: usize) {
+        self.pages.resize_with(len.div_ceil(PAGE_BYTES), || Arc::new([0; PAGE_BYTES]));
+        self.len = len;
+    }
+
+    /// The pieces of pages that `length` bytes from `offset` on lie in.
+    fn pieces(offset: usize, length: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let end = offset + length;
+        let pages = offset / PAGE_BYTES..end.div_ceil(PAGE_BYTES);
+        pages.map(move |page| {
+            let start = page * PAGE_BYTES;
+            let piece = offset.max(start) - start..end.min(start + PAGE_BYTES) - start;
+            (page, piece)
+        })
+    }
+
+    pub(crate) fn write(&mut self, offset: usize, mut bytes: &[u8]) {
+        if self.len < offset + bytes.len() {
+            self.set_len(offset + bytes.len());
+        }
+        for (page, piece) in Self::pieces(offset, bytes.len()) {
+            let (here, rest) = bytes.split_at(piece.len());
+            Arc::make_mut(&mut self.pages[page])[piece].copy_from_slice(here);
+            bytes = rest;
+        }
+    }
+
+    fn read(&self, offset: usize, mut buffer: &mut [u8]) {
+        for (page, piece) in Self::pieces(offset, buffer.len()) {
+            let (here, rest) = buffer.split_at_mut(piece.len());
+            here.copy_from_slice(&self.pages[page][piece]);
+            buffer = rest;
+        }
+    }
+}
+
 impl TestFile {
-    pub(crate) fn new(bytes: Vec<u8>) -> Arc<Self> {
+    pub(crate) fn new(content: Content) -> Arc<Self> {
         Arc::new(Self {
-            bytes: Mutex::new(bytes),
+            content: Mutex::new(content),
             changes_left: AtomicU64::new(u64::MAX),
             written_bytes: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -29,8 +85,18 @@ impl TestFile {
         })
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().unwrap().clone()
+    pub(crate) fn of(bytes: &[u8]) -> Arc<Self> {
+        let mut content = Content::default();
+        content.write(0, bytes);
+        Self::new(content)
+    }
+
+    pub(crate) fn content(&self) -> Content {
+        self.content.lock().unwrap().clone()
+    }
+
+    pub(crate) fn replace(&self, content: Content) {
+        *self.content.lock().unwrap() = content;
     }
 
     pub(crate) fn fail_after(&self, changes: u64) {
@@ -47,30 +113,25 @@ impl TestFile {
 
 impl DiskFile for TestFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.lock().unwrap().len() as u64)
+        Ok(self.content.lock().unwrap().len as u64)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let bytes = self.bytes.lock().unwrap();
-        let found = usize::try_from(offset)
-            .ok()
-            .and_then(|start| bytes.get(start..start.checked_add(buffer.len())?))
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        buffer.copy_from_slice(found);
-        Ok(())
+        let content = self.content.lock().unwrap();
+        match offset.checked_add(buffer.len() as u64) {
+            Some(end) if end <= content.len as u64 => {
+                content.read(offset as usize, buffer);
+                Ok(())
+            }
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 
-    fn write_at(&self, offset: u64, written: &[u8]) -> io::Result<()> {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.change()?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.written_bytes.fetch_add(written.len() as u64, Ordering::Relaxed);
-        let mut bytes = self.bytes.lock().unwrap();
-        let start = usize::try_from(offset).unwrap();
-        let end = start + written.len();
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        bytes[start..end].copy_from_slice(written);
+        self.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.content.lock().unwrap().write(offset as usize, bytes);
         Ok(())
     }
 
@@ -78,7 +139,7 @@ impl DiskFile for TestFile {
         self.change()?;
         // No test holds anything near this: whoever asks for it believed a damaged length.
         assert!(len < 1 << 30, "asked for {len} bytes");
-        self.bytes.lock().unwrap().resize(len as usize, 0);
+        self.content.lock().unwrap().set_len(len as usize);
         Ok(())
     }
 
@@ -102,7 +163,7 @@ pub(crate) fn meta(checkpoint: u64) -> Meta {
 }
 
 pub(crate) fn new_file() -> Arc<TestFile> {
-    let file = TestFile::new(Vec::new());
+    let file = TestFile::new(Content::default());
     Base::create(&*file, &meta(0)).unwrap();
     file
 }

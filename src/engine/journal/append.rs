@@ -212,7 +212,7 @@ impl Appender {
     fn put(&mut self, batch: &[u8], commits: u64) -> Result<(), Error> {
         let len = batch.len() as u64;
         let Segment { name, file, offset, len: segment_len, .. } = &mut self.segment;
-        debug_assert!(len % ALIGNMENT == 0 && *offset + len <= *segment_len);
+        debug_assert!(len.is_multiple_of(ALIGNMENT) && *offset + len <= *segment_len);
         file.write_at(*offset, batch).map_err(Error::io("write", name, *offset))?;
         *offset += len;
         self.appended_bytes += len;

@@ -51,9 +51,9 @@ pub(crate) const END_PAYLOAD_LEN: u64 = 24;
 pub(crate) const END_LEN: u64 = BATCH_HEADER_LEN + END_PAYLOAD_LEN;
 pub(crate) const ALIGNMENT: u64 = 8;
 
-const _: () = assert!(SEGMENT_HEADER_LEN % ALIGNMENT == 0);
-const _: () = assert!(BATCH_HEADER_LEN % ALIGNMENT == 0);
-const _: () = assert!(END_PAYLOAD_LEN % ALIGNMENT == 0);
+const _: () = assert!(SEGMENT_HEADER_LEN.is_multiple_of(ALIGNMENT));
+const _: () = assert!(BATCH_HEADER_LEN.is_multiple_of(ALIGNMENT));
+const _: () = assert!(END_PAYLOAD_LEN.is_multiple_of(ALIGNMENT));
 
 /// The highest LSN that is believed: far above any that is ever reached, and far enough below the
 /// end of the numbers that counting on from it cannot overflow.
@@ -180,7 +180,7 @@ impl BatchHeader {
                 _ => return None,
             },
         };
-        let sane = u64::from(header.payload_len) % ALIGNMENT == 0
+        let sane = u64::from(header.payload_len).is_multiple_of(ALIGNMENT)
             && (1..=MAX_LSN).contains(&header.first_lsn)
             && header.durable_lsn < header.first_lsn
             && (header.kind == BatchKind::Commits || header.commits == 0);

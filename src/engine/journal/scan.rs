@@ -8,8 +8,9 @@
 //! - E is the first LSN above C without a valid batch;
 //! - D is the highest `durable_lsn` of any batch header that is intact, also behind a break, and at
 //!   least what a restart segment vouches for;
-//! - E <= D, or batches in a later segment: acknowledged data is damaged or missing, refuse;
-//! - E > D in the last segment that holds a batch: the tail was never acknowledged as synced, cut.
+//! - E <= D: acknowledged data is damaged or missing, refuse. A segment is synced before the next one
+//!   is written to, so a batch of the next one says that all of this one is durable;
+//! - E > D: the tail was never acknowledged as synced, cut.
 //!
 //! The cases are the variants of [`Ending`] and of [`Problem`]; each has a test of its name.
 
@@ -238,8 +239,6 @@ struct Walk {
     /// The first bytes behind `place` that are no batch which continues the log.
     gap: Option<Place>,
     durable: Lsn,
-    /// The last segment with an intact batch header.
-    last_used: usize,
     last_kind: Option<Next>,
     announced: Option<(u64, u64)>,
     stepped_over: Vec<SteppedOver>,
@@ -262,7 +261,6 @@ impl Walk {
             place: Place { segment: 0, offset: SEGMENT_HEADER_LEN },
             gap: None,
             durable: vouched.max().unwrap_or(0).max(checkpoint),
-            last_used: 0,
             last_kind: None,
             announced: None,
             stepped_over: Vec::new(),
@@ -312,7 +310,6 @@ impl Walk {
         let mut offset = SEGMENT_HEADER_LEN;
         while let Some((at, header)) = segment.window.next_header(offset, salt)? {
             self.durable = self.durable.max(header.durable_lsn);
-            self.last_used = index;
             self.found[index].batches += 1;
             if at > offset {
                 self.gap.get_or_insert(Place { segment: index, offset });
@@ -393,7 +390,7 @@ impl Walk {
             return Err(Error::corrupt(&wal_name(number), 0, needed, Problem::MissingSegment));
         }
         let Place { segment, offset } = self.place;
-        if needed <= self.durable || self.last_used > segment {
+        if needed <= self.durable {
             return Err(Error::corrupt(&self.file(segment), offset, needed, Problem::Batch));
         }
         let opened = &mut segments[segment];

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Lsn, MemoryRow, Memtable, Table, full_bounds, key_of};
+use super::{FullBounds, Lsn, MemoryRow, Memtable, Table, full_bounds, key_of};
 
 /// The first chunk is small, because many scans look for one row; each further one is twice the
 /// last, up to the greatest.
@@ -24,7 +24,7 @@ pub(crate) struct MemtableCursor {
     memtable: Arc<Memtable>,
     at: Lsn,
     /// The full keys not pulled yet; `None` once there are no more.
-    rest: Option<(Bound<Box<[u8]>>, Bound<Box<[u8]>>)>,
+    rest: Option<FullBounds>,
     /// Pulled from the front, in key order.
     front: VecDeque<KeyedRow>,
     /// Pulled from the back, in key order.

@@ -1,0 +1,163 @@
+//! Tests of the engine by itself: rows come and go, through checkpoints and openings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::journal::{Purpose, RoomOptions};
+use super::options::{Background, EngineOptions};
+use super::{Durability, Engine, Error, KeyRange, Reader, Running, Table, open};
+use crate::clock::ManualClock;
+use crate::disk::{Disk, MemoryDisk};
+
+const ROWS: Table = Table(7);
+
+fn options() -> EngineOptions {
+    EngineOptions {
+        identity: b"test".to_vec(),
+        memtable_bytes: 64 * 1024,
+        cache_bytes: 64 * 1024,
+        journal_bytes: 128 * 1024,
+        snapshot_limit_bytes: 128 * 1024,
+        sync_interval: Duration::from_millis(10),
+        stall_limit: Duration::from_secs(1),
+        room: RoomOptions {
+            segment_min_bytes: 64 * 1024,
+            segment_max_bytes: 64 * 1024,
+            keep_bytes: 0,
+            keep_micros: 0,
+        },
+        background: Background::Manual,
+        clock: Arc::new(ManualClock::default()),
+        seed: Some(1),
+    }
+}
+
+fn start(disk: &MemoryDisk) -> Running {
+    Running::start(open(Arc::new(disk.clone()), options(), true).unwrap()).unwrap()
+}
+
+/// The files as they are: what a killed process leaves behind.
+fn copy(disk: &MemoryDisk) -> MemoryDisk {
+    let copy = MemoryDisk::new();
+    copy.make_dir("journal").unwrap();
+    for dir in ["", "journal/"] {
+        for name in disk.list(dir.trim_end_matches('/')).unwrap() {
+            let name = format!("{dir}{name}");
+            let file = disk.open(&name).unwrap();
+            let mut bytes = vec![0; file.len().unwrap() as usize];
+            file.read_at(0, &mut bytes).unwrap();
+            copy.create(&name).unwrap().write_at(0, &bytes).unwrap();
+        }
+    }
+    copy
+}
+
+fn write(engine: &Arc<Engine>, rows: &[(&str, Option<&str>)]) {
+    let staged = engine.stage(Durability::Synced, Purpose::Ordinary, |tx| {
+        for (key, row) in rows {
+            match row {
+                Some(row) => tx.put(ROWS, key.as_bytes(), row.as_bytes().to_vec()),
+                None => tx.delete(ROWS, key.as_bytes()),
+            }
+        }
+        Ok::<_, Error>(())
+    });
+    staged.unwrap().ticket.wait().unwrap();
+}
+
+fn keys(reader: &dyn Reader) -> Vec<String> {
+    let rows = reader.scan(ROWS, KeyRange::all());
+    rows.map(|row| String::from_utf8(row.unwrap().0.into_vec()).unwrap()).collect()
+}
+
+/// A deleted row must not come back, whichever of the parts below it still has it: an older version
+/// in memory, the base, or the journal at the next opening.
+#[test]
+fn a_deleted_row_stays_deleted() {
+    let disk = MemoryDisk::new();
+    let running = start(&disk);
+    let engine = running.engine();
+    write(engine, &[("a", Some("1")), ("b", Some("1")), ("c", Some("1"))]);
+    engine.checkpoint().unwrap();
+    write(engine, &[("a", None), ("d", Some("1"))]);
+    assert_eq!(keys(&engine.snapshot()), ["b", "c", "d"]);
+    write(engine, &[("d", None)]);
+    assert_eq!(keys(&engine.snapshot()), ["b", "c"]);
+    engine.checkpoint().unwrap();
+    write(engine, &[("b", None)]);
+    // As a crash would have it: the journal has the deletion, the base the row.
+    let crashed = copy(&disk);
+    let recovered = start(&crashed);
+    assert!(!recovered.engine().opening().clean);
+    assert_eq!(keys(&recovered.engine().snapshot()), ["c"]);
+    recovered.close().unwrap();
+    drop(recovered);
+    let reopened = start(&crashed);
+    assert!(reopened.engine().opening().clean);
+    assert_eq!(keys(&reopened.engine().snapshot()), ["c"]);
+}
+
+/// A transaction sees what it staged, deletions included, and a commit that takes back what it staged
+/// is still one commit.
+#[test]
+fn a_transaction_reads_its_own_rows() {
+    let disk = MemoryDisk::new();
+    let running = start(&disk);
+    let engine = running.engine();
+    write(engine, &[("a", Some("1")), ("b", Some("1"))]);
+    let staged = engine.stage(Durability::Synced, Purpose::Ordinary, |tx| {
+        tx.delete(ROWS, b"a");
+        tx.put(ROWS, b"c", b"2".to_vec());
+        tx.put(ROWS, b"b", b"2".to_vec());
+        assert!(tx.get(ROWS, b"a")?.is_none());
+        assert_eq!(tx.get(ROWS, b"b")?.as_deref(), Some(b"2".as_slice()));
+        Ok::<_, Error>(keys(tx))
+    });
+    let staged = staged.unwrap();
+    assert_eq!(staged.outcome.unwrap(), ["b", "c"]);
+    staged.ticket.wait().unwrap();
+    assert_eq!(keys(&engine.snapshot()), ["b", "c"]);
+}
+
+/// Keys, rows and commits above their limit are refused before they have an LSN, and the next commit
+/// gets the LSN that they would have had.
+#[test]
+fn what_is_too_large_leaves_no_trace() {
+    let disk = MemoryDisk::new();
+    let running = start(&disk);
+    let engine = running.engine();
+    let cases: [(&str, usize, usize, usize); 3] =
+        [("a key", 1, 1025, 1), ("a row", 1, 1, 1024 * 1024 + 1), ("a commit", 9, 1, 1024 * 1024)];
+    for (expected, count, key_len, row_len) in cases {
+        let refused = engine.stage(Durability::Synced, Purpose::Ordinary, |tx| {
+            for n in 0..count {
+                let mut key = vec![b'k'; key_len];
+                key[0] = n as u8;
+                tx.put(ROWS, &key, vec![0; row_len]);
+            }
+            Ok::<_, Error>(())
+        });
+        match refused.map(|_| ()) {
+            Err(Error::TooLarge { what, .. }) => assert_eq!(what, expected),
+            other => panic!("{expected} was not refused: {other:?}"),
+        }
+    }
+    write(engine, &[("a", Some("1"))]);
+    assert_eq!(engine.snapshot().lsn(), 1);
+    // The largest that are allowed pass, although the first segment is far smaller.
+    let staged = engine.stage(Durability::Synced, Purpose::Ordinary, |tx| {
+        for n in 0..7 {
+            tx.put(ROWS, &[n; 1024], vec![n; 1024 * 1024]);
+        }
+        Ok::<_, Error>(())
+    });
+    staged.unwrap().ticket.wait().unwrap();
+    assert_eq!(keys_of_len(engine, 1024), 7);
+    drop(running);
+    assert_eq!(keys_of_len(start(&disk).engine(), 1024), 7);
+}
+
+fn keys_of_len(engine: &Arc<Engine>, len: usize) -> usize {
+    let snapshot = engine.snapshot();
+    snapshot.scan(ROWS, KeyRange::all()).filter(|row| row.as_ref().unwrap().0.len() == len).count()
+}
