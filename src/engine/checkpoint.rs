@@ -17,7 +17,7 @@ use crate::disk::Disk;
 use super::base::{self, Base, FILE_NAME, Integrity, Meta, SegmentMark};
 use super::journal::{Failure, Goal, Purpose};
 use super::memtable::Memtable;
-use super::row::Lsn;
+use super::row::{Lsn, Table};
 use super::view::View;
 use super::{Engine, Error};
 
@@ -65,6 +65,15 @@ impl Engine {
     }
 
     fn checkpoint_with(&self, checkpointer: &mut Checkpointer) -> Result<Lsn, Error> {
+        // What a failed checkpoint left frozen goes first; what was committed since comes after it.
+        if checkpointer.frozen.is_some() {
+            self.write_down(checkpointer)?;
+        }
+        self.write_down(checkpointer)
+    }
+
+    /// Moves one memtable into the base: the frozen one, or the active one, which is frozen for it.
+    fn write_down(&self, checkpointer: &mut Checkpointer) -> Result<Lsn, Error> {
         if checkpointer.base.is_none() || self.base_suspect.load(Ordering::Acquire) {
             self.reopen_base(checkpointer)?;
         }
@@ -93,6 +102,24 @@ impl Engine {
         self.thaw(checkpointer)?;
         self.retire(&checkpointer.meta);
         Ok(frozen.lsn)
+    }
+
+    /// What a close ends with: the base says once more what it holds, as both its checkpoints, so that
+    /// the next opening has nothing to write anew.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let mut checkpointer = self.checkpointer();
+        let meta = Meta {
+            previous_checkpoint: checkpointer.meta.checkpoint,
+            previous_segment: checkpointer.meta.segment,
+            ..checkpointer.meta.clone()
+        };
+        if meta != checkpointer.meta {
+            let base = checkpointer.base.as_ref().ok_or(Error::Closed)?;
+            let no_rows = std::iter::empty::<(Table, &[u8], Option<&[u8]>)>();
+            base.apply(&meta, no_rows, &mut || ())?;
+            checkpointer.meta = meta;
+        }
+        Ok(())
     }
 
     /// Takes the active memtable away from the writers, unless one is still waiting from a

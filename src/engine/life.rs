@@ -122,7 +122,7 @@ impl Engine {
             self.close_base()?;
             return Err(Error::Poisoned { cause });
         }
-        let checkpointed = self.checkpoint();
+        let checkpointed = self.checkpoint().and_then(|_| self.settle());
         let sealed = self.journal.group.seal();
         let released = self.journal.release();
         let closed = self.close_base();

@@ -1,7 +1,7 @@
 //! Opening: a store is created, taken up after a close, or recovered after anything else.
 //!
 //! The order of the steps is the promise. Nothing is touched before the examination has found
-//! nothing to refuse; an unclean store is taken up only through a restart segment; a new store
+//! nothing to refuse; a store is taken up only through a restart segment; a new store
 //! exists from the moment its base has its name.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -164,7 +164,7 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
     let mut room = room(disk, options, found.meta.store_id, random(options)?, &found.listing);
     adopt(&mut room, disk, options, &found)?;
     let memtable = Memtable::new();
-    let segment = match first_segment(disk, options, &found, &mut room, &memtable) {
+    let segment = match restart_in_ready_room(disk, options, &found, &mut room, &memtable) {
         Ok(segment) => segment,
         Err(error) => {
             // What cannot be given back now is cleared away by the next opening.
@@ -172,13 +172,12 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
             return Err(error);
         }
     };
-    let oldest = if opening.clean { found.meta.previous_segment.number } else { segment.number };
     let (last, last_micros, meta) = (found.findings.last, found.last_micros, found.meta);
     let integrity = found.integrity;
     // The overlay's handle goes before the real one comes.
     drop(found.base);
     let base = open_base(disk, options, &meta, integrity)?;
-    if let Err(error) = room.retire_below(oldest, options.clock.now()) {
+    if let Err(error) = retire_what_was_before(disk, options, &mut room, &segment) {
         tracing::warn!(error = %error, "a segment that is not needed any more could not be retired");
     }
     Ok(Parts { base, meta, room, segment, memtable, last, last_micros, opening })
@@ -204,9 +203,11 @@ fn adopt(
     Ok(())
 }
 
-/// The segment that the store goes on in: a plain one after a close, else a restart segment. Room for
-/// the reserve comes first, so that an opening which finds no room has changed nothing.
-fn first_segment(
+/// The segment that the store goes on in, always a restart segment. After a close it is one too: the
+/// end batch of the close may be in memory only; and the base names a segment that is gone once the
+/// restart segment took its place, so that the deletion of the latter is seen. Room for the reserve
+/// comes first, so that an opening which finds no room has changed nothing.
+fn restart_in_ready_room(
     disk: &Metered,
     options: &EngineOptions,
     found: &Found,
@@ -214,11 +215,19 @@ fn first_segment(
     memtable: &Memtable,
 ) -> Result<Segment, Error> {
     room.refill_reserve()?;
-    if found.is_clean() {
-        Ok(room.prepare(0)?)
-    } else {
-        restart(disk, options, found, room, memtable)
-    }
+    restart(disk, options, found, room, memtable)
+}
+
+/// Retires all segments before the one that the store goes on in, durably: while they are there, the
+/// deletion of that one would look like a store that was never taken up.
+fn retire_what_was_before(
+    disk: &Metered,
+    options: &EngineOptions,
+    room: &mut Room,
+    segment: &Segment,
+) -> Result<(), Error> {
+    room.retire_below(segment.number, options.clock.now())?;
+    disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY))
 }
 
 /// Writes every recovered commit above the previous checkpoint into a restart segment, and those

@@ -66,6 +66,8 @@ struct State {
     poison: Option<Arc<Poison>>,
     ready: VecDeque<Segment>,
     plan: Plan,
+    /// What a commit takes that was admitted and is not queued yet; there is one writer, so one.
+    admitted: Option<u64>,
     background_idle: bool,
     stop: bool,
 }
@@ -166,8 +168,12 @@ impl GroupCommit {
     /// Plans room for a commit of `commit_len` bytes; false where no ready room is left for it.
     pub(crate) fn admit(&self, commit_len: u64) -> bool {
         let mut state = self.lock();
-        let planned = state.plan.with(batch_len(commit_len), &state.ready);
-        state.plan = planned.unwrap_or(state.plan);
+        let batch_len = batch_len(commit_len);
+        let planned = state.plan.with(batch_len, &state.ready);
+        if let Some(plan) = planned {
+            state.plan = plan;
+            state.admitted = Some(batch_len);
+        }
         planned.is_some()
     }
 
@@ -186,6 +192,7 @@ impl GroupCommit {
     pub(crate) fn push(&self, lsn: Lsn, commit: &[u8], wants_sync: bool) {
         let mut state = self.lock();
         state.pending.push(lsn, commit, wants_sync);
+        state.admitted = None;
         state.staged = lsn;
         self.wake_background(&mut state);
     }
@@ -399,10 +406,10 @@ impl State {
         self.replan(progress.room);
     }
 
-    /// Plans the queue anew from where the appender really is.
+    /// Plans the queue, and the commit on its way into it, anew from where the appender really is.
     fn replan(&mut self, room: u64) {
         let mut plan = Plan { left: room, entered: 0 };
-        for batch_len in self.pending.batch_lens() {
+        for batch_len in self.pending.batch_lens().chain(self.admitted) {
             // The old plan had room for all of this from a place further on.
             plan = plan.with(batch_len, &self.ready).unwrap_or(plan);
         }

@@ -104,7 +104,7 @@ pub(crate) fn scan<E: From<Error>>(
     visit: &mut dyn FnMut(Batch<'_>) -> Result<(), E>,
 ) -> Result<Findings, E> {
     let mut segments = open_segments(disk, listing, anchor)?;
-    let mut walk = Walk::new(&segments, anchor.checkpoint);
+    let mut walk = Walk::new(&segments, anchor);
     for (index, segment) in segments.iter_mut().enumerate() {
         if walk.enter(index, segment)? {
             walk.read(index, segment, visit)?;
@@ -232,6 +232,8 @@ struct Place {
 /// The walk through all segments, batch by batch.
 struct Walk {
     checkpoint: Lsn,
+    /// The base's segment: the first that can hold a commit above the checkpoint.
+    base_segment: u64,
     /// The LSN after the last accepted batch; 0 before the first.
     next: Lsn,
     /// Where the first batch that was not accepted should have been.
@@ -246,7 +248,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(segments: &[Opened], checkpoint: Lsn) -> Self {
+    fn new(segments: &[Opened], anchor: &Anchor) -> Self {
         let found = segments.iter().map(|segment| SegmentFound {
             number: segment.header.number,
             file_len: segment.header.file_len,
@@ -256,11 +258,12 @@ impl Walk {
         });
         let vouched = segments.iter().map(|segment| segment.header.restart_lsn.saturating_sub(1));
         Self {
-            checkpoint,
+            checkpoint: anchor.checkpoint,
+            base_segment: anchor.segment.0,
             next: 0,
             place: Place { segment: 0, offset: SEGMENT_HEADER_LEN },
             gap: None,
-            durable: vouched.max().unwrap_or(0).max(checkpoint),
+            durable: vouched.max().unwrap_or(0).max(anchor.checkpoint),
             last_kind: None,
             announced: None,
             stepped_over: Vec::new(),
@@ -293,7 +296,10 @@ impl Walk {
             }
             self.announced = None;
         }
-        let left = self.last_kind.is_some() || self.found[self.place.segment].batches == 0;
+        // What is needed is not below the base's segment, whatever ends there.
+        let left = segment.header.number <= self.base_segment
+            || self.last_kind.is_some()
+            || self.found[self.place.segment].batches == 0;
         if left {
             self.place = Place { segment: index, offset: SEGMENT_HEADER_LEN };
         }
@@ -371,8 +377,7 @@ impl Walk {
         let skipped = self.next != 0 && header.first_lsn > self.next;
         let skipped_at = skipped.then_some(self.place);
         if let Some(place) = self.gap.take().or(skipped_at) {
-            let file = self.file(place.segment);
-            self.stepped_over.push(SteppedOver { file, offset: place.offset });
+            self.step_over(place);
         }
         self.next = header.next_lsn();
         self.place = behind;
@@ -383,8 +388,13 @@ impl Walk {
         }
     }
 
+    fn step_over(&mut self, place: Place) {
+        let file = self.file(place.segment);
+        self.stepped_over.push(SteppedOver { file, offset: place.offset });
+    }
+
     /// The verdict.
-    fn finish(self, segments: &mut [Opened]) -> Result<Findings, Error> {
+    fn finish(mut self, segments: &mut [Opened]) -> Result<Findings, Error> {
         let needed = self.needed();
         if let Some((number, _)) = self.announced {
             return Err(Error::corrupt(&wal_name(number), 0, needed, Problem::MissingSegment));
@@ -392,6 +402,9 @@ impl Walk {
         let Place { segment, offset } = self.place;
         if needed <= self.durable {
             return Err(Error::corrupt(&self.file(segment), offset, needed, Problem::Batch));
+        }
+        if let Some(gap) = self.gap.take_if(|gap| gap.segment < segment) {
+            self.step_over(gap);
         }
         let opened = &mut segments[segment];
         let bytes = opened.window.traces_end(offset, opened.header.salt)? - offset;

@@ -153,34 +153,44 @@ pub(crate) fn recycle(disk: &dyn Disk, from: &str, serial: u64) -> Result<Spare,
 }
 
 /// Gives room its header and its name; when this returns, the segment is durable and may be used.
-/// After an error the room is gone, whatever the disk still shows of it.
+/// After an error the room is given back, as far as the disk lets that happen; what it still shows
+/// of it has a number that is not used again.
 pub(crate) fn announce(
     disk: &dyn Disk,
     spare: Spare,
     what: &Announcement,
 ) -> Result<Segment, Error> {
+    let name = wal_name(what.number);
+    if let Err(error) = give_name(disk, &spare, what, &name) {
+        // It has one of the two names. Room that nobody knows of would fill the disk.
+        let _ = disk.remove(&spare.name);
+        let _ = disk.remove(&name);
+        return Err(error);
+    }
+    Ok(Segment {
+        name,
+        number: what.number,
+        salt: what.salt,
+        file: spare.file,
+        len: spare.len,
+        offset: SEGMENT_HEADER_LEN,
+    })
+}
+
+fn give_name(disk: &dyn Disk, spare: &Spare, what: &Announcement, name: &str) -> Result<(), Error> {
     let Spare { name: temporary, file, len } = spare;
     let header = SegmentHeader {
         version: VERSION,
         store_id: what.store_id,
         number: what.number,
         salt: what.salt,
-        file_len: len,
+        file_len: *len,
         restart_lsn: what.restart_lsn,
     };
-    file.write_at(0, &header.encode()).map_err(Error::io("write", &temporary, 0))?;
-    file.sync().map_err(Error::io("sync", &temporary, 0))?;
-    let name = wal_name(what.number);
-    disk.rename(&temporary, &name).map_err(Error::io("rename", &temporary, 0))?;
-    disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY, 0))?;
-    Ok(Segment {
-        name,
-        number: what.number,
-        salt: what.salt,
-        file,
-        len,
-        offset: SEGMENT_HEADER_LEN,
-    })
+    file.write_at(0, &header.encode()).map_err(Error::io("write", temporary, 0))?;
+    file.sync().map_err(Error::io("sync", temporary, 0))?;
+    disk.rename(temporary, name).map_err(Error::io("rename", temporary, 0))?;
+    disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY, 0))
 }
 
 impl Spare {
