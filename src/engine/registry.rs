@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::row::Lsn;
+use super::view::View;
 
 /// What the registry knows of one snapshot.
 #[derive(Debug)]
@@ -12,7 +13,41 @@ struct Entry {
     lsn: Lsn,
     /// What the base file had been written when its view was made; see [`Registry::end_above`].
     base_written_bytes: u64,
-    lost: Arc<AtomicBool>,
+    pin: Arc<Pin>,
+}
+
+/// What keeps a snapshot's view from being given back. Whoever ends the snapshot takes the view away
+/// at once, whether the snapshot is ever read again or not.
+#[derive(Default)]
+pub(crate) struct Pin {
+    ended: AtomicBool,
+    view: Mutex<Option<Arc<View>>>,
+}
+
+impl Pin {
+    /// The view, or `None` where the snapshot was ended.
+    pub(crate) fn view(&self) -> Option<Arc<View>> {
+        // Nothing can panic between taking this lock and giving it back.
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the snapshot was ended.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        // As above; what the view pins is given back outside the lock.
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(view);
+    }
+}
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pin").field("ended", &self.is_ended()).finish_non_exhaustive()
+    }
 }
 
 /// All snapshots that are held.
@@ -36,7 +71,7 @@ pub(crate) struct Inner {
 pub(crate) struct Registration {
     registry: Arc<Registry>,
     id: u64,
-    lost: Arc<AtomicBool>,
+    pin: Arc<Pin>,
 }
 
 impl Registry {
@@ -50,7 +85,7 @@ impl Registry {
     pub(crate) fn end_above(&self, base_written_bytes: u64, limit_bytes: u64) {
         for entry in self.lock().entries.values() {
             if base_written_bytes.saturating_sub(entry.base_written_bytes) > limit_bytes {
-                entry.lost.store(true, Ordering::Release);
+                entry.pin.end();
             }
         }
     }
@@ -58,7 +93,7 @@ impl Registry {
     /// Ends all snapshots: their base is about to be closed.
     pub(crate) fn end_all(&self) {
         for entry in self.lock().entries.values() {
-            entry.lost.store(true, Ordering::Release);
+            entry.pin.end();
         }
     }
 
@@ -80,22 +115,23 @@ impl Inner {
         &mut self,
         registry: &Arc<Registry>,
         lsn: Lsn,
-        base_written_bytes: u64,
+        view: Arc<View>,
     ) -> Registration {
         let id = self.next_id;
         self.next_id += 1;
-        let lost = Arc::new(AtomicBool::new(false));
-        self.entries.insert(id, Entry { lsn, base_written_bytes, lost: lost.clone() });
+        let base_written_bytes = view.base_written_bytes;
+        let pin = Arc::new(Pin { view: Mutex::new(Some(view)), ..Pin::default() });
+        self.entries.insert(id, Entry { lsn, base_written_bytes, pin: pin.clone() });
         let at = self.lsns.partition_point(|held| *held <= lsn);
         self.lsns.insert(at, lsn);
-        Registration { registry: registry.clone(), id, lost }
+        Registration { registry: registry.clone(), id, pin }
     }
 }
 
 impl Registration {
-    /// Whether the snapshot was ended.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+    /// What the snapshot reads from.
+    pub(crate) fn pin(&self) -> &Pin {
+        &self.pin
     }
 }
 

@@ -1,6 +1,6 @@
 //! Snapshots: reads of all tables as of one LSN, which block nobody.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::read::{KeyRange, Reader, Scan};
 use super::registry::Registration;
@@ -18,8 +18,6 @@ pub(crate) struct Snapshot {
 }
 
 struct Pinned {
-    /// Gone once the snapshot was ended, so that what it pinned can be given back.
-    view: Mutex<Option<Arc<View>>>,
     registration: Registration,
     /// Keeps the store's lock until the last snapshot is gone.
     engine: Arc<Engine>,
@@ -36,16 +34,9 @@ impl Engine {
         let visible = self.journal.group.visible();
         // Commits behind the seal are in a memtable that this view does not have.
         let lsn = visible.min(view.active.sealed_at());
-        let registration = registry.register(&self.registry, lsn, view.base_written_bytes);
+        let registration = registry.register(&self.registry, lsn, view);
         drop(registry);
-        Snapshot {
-            pinned: Arc::new(Pinned {
-                view: Mutex::new(Some(view)),
-                registration,
-                engine: self.clone(),
-            }),
-            lsn,
-        }
+        Snapshot { pinned: Arc::new(Pinned { registration, engine: self.clone() }), lsn }
     }
 }
 
@@ -56,18 +47,7 @@ impl Snapshot {
     }
 
     fn view(&self) -> Result<Arc<View>, Error> {
-        self.pinned.view()
-    }
-}
-
-impl Pinned {
-    fn view(&self) -> Result<Arc<View>, Error> {
-        // A panic cannot happen between taking the lock and cloning or clearing.
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.registration.is_lost() {
-            *view = None;
-        }
-        view.clone().ok_or(Error::SnapshotLost)
+        self.pinned.registration.pin().view().ok_or(Error::SnapshotLost)
     }
 }
 
@@ -99,7 +79,7 @@ impl<I> Watched<I> {
         advance: impl FnOnce(&mut I) -> Option<Result<T, super::base::Error>>,
     ) -> Option<Result<T, Error>> {
         let rows = self.rows.as_mut()?;
-        if self.pinned.registration.is_lost() {
+        if self.pinned.registration.pin().is_ended() {
             self.rows = None;
             return Some(Err(Error::SnapshotLost));
         }
