@@ -174,11 +174,16 @@ impl Engine {
     fn thaw(&self, checkpointer: &mut Checkpointer) -> Result<(), Error> {
         let base = checkpointer.base.as_ref().ok_or(Error::Closed)?;
         let base = Arc::new(base.snapshot()?);
-        let base_written_bytes = self.disk.traffic_in("").bytes_written;
         let view = self.view();
-        self.publish(View { active: view.active.clone(), frozen: None, base, base_written_bytes });
+        // What this checkpoint replaced is kept by the base itself until the next one.
+        self.registry.end_above(view.base_written_bytes, self.options.snapshot_limit_bytes);
+        self.publish(View {
+            active: view.active.clone(),
+            frozen: None,
+            base,
+            base_written_bytes: self.disk.traffic_in("").bytes_written,
+        });
         checkpointer.frozen = None;
-        self.registry.end_above(base_written_bytes, self.options.snapshot_limit_bytes);
         Ok(())
     }
 

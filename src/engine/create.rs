@@ -71,7 +71,7 @@ fn clear_creation_cut_short(disk: &dyn Disk, listing: &Listing) -> Result<(), Er
         disk.remove(&name).map_err(Error::io("remove", DIRECTORY))?;
     }
     if !listing.segments.is_empty() {
-        // Two segments without a base would look like a store that lost it.
+        // So that they do not come back beside the new one.
         disk.sync_dir(DIRECTORY).map_err(Error::io("sync", DIRECTORY))?;
     }
     Ok(())

@@ -60,6 +60,9 @@ pub(crate) fn open(
 ) -> Result<Engine, Error> {
     if create {
         disk.make_root().map_err(Error::io("make", "the store's directory"))?;
+    } else if is_bare(&*disk)? {
+        // Taking the lock would leave its file behind.
+        return Err(Error::Missing { store: disk.label() });
     }
     let lock = lock(&*disk)?;
     let disk = Metered::new(disk);
@@ -72,6 +75,13 @@ pub(crate) fn open(
     };
     tracing::info!(opening = ?parts.opening, store = disk.label(), "the store is open");
     assemble(disk, options, lock, parts)
+}
+
+/// Whether nothing at all of a store lies here.
+fn is_bare(disk: &dyn Disk) -> Result<bool, Error> {
+    let in_root = disk.list("").map_err(Error::io("list", "the store"))?;
+    let in_journal = disk.list(DIRECTORY).map_err(Error::io("list", DIRECTORY))?;
+    Ok(in_root.is_empty() && in_journal.is_empty())
 }
 
 fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, Error> {
@@ -177,9 +187,8 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
     // The overlay's handle goes before the real one comes.
     drop(found.base);
     let base = open_base(disk, options, &meta, integrity)?;
-    if let Err(error) = retire_what_was_before(disk, options, &mut room, &segment) {
-        tracing::warn!(error = %error, "a segment that is not needed any more could not be retired");
-    }
+    // Where this fails the restart segment stays, and the next opening goes on from it.
+    retire_what_was_before(disk, options, &mut room, &segment)?;
     Ok(Parts { base, meta, room, segment, memtable, last, last_micros, opening })
 }
 

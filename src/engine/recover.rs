@@ -94,17 +94,16 @@ fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity), Error> {
     Ok((base, len, integrity))
 }
 
-/// Without a base there may be one segment that nothing was written to: the base comes into being
-/// right after it. Anything more is a store whose base is gone.
+/// Without a base there may be segments that nothing was written to: a creation is cut short right
+/// after making one, and what an earlier try had removed may have come back. Anything more is a store
+/// whose base is gone.
 fn check_creation_cut_short(disk: &dyn Disk, listing: &Listing) -> Result<(), Error> {
-    let used = match listing.segments[..] {
-        [] => listing.kept.first().copied(),
-        [only] if listing.kept.is_empty() => {
-            let batch = journal::holds_batch(disk, only)?;
-            batch.then_some(only)
+    let mut used = listing.kept.first().copied();
+    for number in &listing.segments {
+        if used.is_none() && journal::belongs_to_a_store(disk, *number)? {
+            used = Some(*number);
         }
-        [first, ..] => Some(first),
-    };
+    }
     match used {
         Some(number) => Err(missing_base(number).into()),
         None => Ok(()),

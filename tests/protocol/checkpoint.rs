@@ -103,7 +103,8 @@ impl Store {
         Ok(())
     }
 
-    /// The first half of a clean close: everything staged goes into the base. Gives up at an error.
+    /// The first half of a close: everything staged goes into the base, which then says so once more
+    /// as both its checkpoints. What does not come through in so many steps is given up.
     pub(crate) fn finish(
         &mut self,
         world: &mut World,
@@ -111,7 +112,7 @@ impl Store {
     ) -> Result<(), Stop> {
         self.poisoned &= self.rules.keep(Rule::NeverSealPoisoned);
         let checkpoints = self.rules.keep(Rule::CheckpointBeforeClose);
-        for _ in 0..100 {
+        for _ in 0..world.rng.u8(1..80) {
             if checkpoints {
                 self.checkpoint(world, promises)?;
             }
@@ -120,18 +121,35 @@ impl Store {
                 break;
             }
         }
+        if !self.poisoned && self.is_finished() && self.rules.keep(Rule::SettleBeforeClose) {
+            self.settle(world)?;
+        }
         Ok(())
     }
 
     fn is_finished(&self) -> bool {
-        let down = self.last.lsn == self.staged() && self.frozen.is_none();
-        let down = down || !self.rules.keep(Rule::CheckpointBeforeClose);
-        down && self.written == self.staged()
+        self.last.lsn == self.staged() && self.frozen.is_none()
     }
 
-    /// The second half: the end batch that says "closed".
+    fn settle(&mut self, world: &mut World) -> Result<(), Stop> {
+        if self.previous == self.last {
+            return Ok(());
+        }
+        let commits = self.commits[..self.last.lsn as usize].to_vec();
+        let prepared = world.base_prepare(State { last: self.last, previous: self.last, commits });
+        match prepared.and_then(|()| world.base_flip()).and_then(|()| world.base_settle()) {
+            Ok(()) => self.previous = self.last,
+            Err(Stop::Failed) => self.reopen_base(world),
+            Err(stop) => return Err(stop),
+        }
+        Ok(())
+    }
+
+    /// The second half: the end batch that says "closed". A checkpoint that did not come about does
+    /// not keep it back.
     pub(crate) fn seal(&mut self, world: &mut World, promises: &mut Promises) -> Result<(), Stop> {
-        if !self.poisoned && self.is_finished() && self.append(world, self.written, Kind::Closed)? {
+        let written = self.written == self.staged();
+        if !self.poisoned && written && self.append(world, self.written, Kind::Closed)? {
             self.sync(world, promises)?;
         }
         Ok(())

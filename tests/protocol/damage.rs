@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 
-use super::base::Checkpoint;
+use super::base::{Base, Checkpoint};
 use super::segment::{Found, Kind, Lsn, Number};
 use super::world::World;
 
@@ -13,17 +13,26 @@ use super::world::World;
 pub(crate) enum Demand {
     /// The opening must refuse.
     Refuse,
+    /// The opening must refuse, or else find everything that was promised.
+    Tell,
     /// The opening must succeed, and find everything that was promised.
     Open,
 }
 
-/// Breaks something at random. Answers nothing where what broke may or may not have been synced.
-pub(crate) fn damage(world: &mut World) -> Option<Demand> {
+/// Breaks something at random in a store that was opened last in this segment. Answers nothing where
+/// what broke may or may not have been synced.
+pub(crate) fn damage(world: &mut World, opened_in: Option<Number>) -> Option<Demand> {
     let checkpoint = world.base.state()?.last;
     let log = log(world, checkpoint);
+    if world.one_in(10) {
+        world.base = Base::default();
+        return Some(Demand::Tell);
+    }
     let &number = choose(&mut world.rng, &log)?;
     if world.rng.u8(0..4) == 0 {
-        return lose_segment(world, &log, number);
+        let begins = Some(number) == opened_in || number == checkpoint.number;
+        let demand = if begins { Demand::Refuse } else { demand_for_segment(world, &log, number) };
+        return world.remove(number).ok().map(|_| demand);
     }
     let readable = world.segment(number).readable().count();
     if readable == 0 {
@@ -49,14 +58,14 @@ fn log(world: &World, checkpoint: Checkpoint) -> Vec<Number> {
     numbers.into_iter().filter(|&number| number >= from).collect()
 }
 
-/// A segment that another one names is gone.
-fn lose_segment(world: &mut World, log: &[Number], number: Number) -> Option<Demand> {
+/// A segment that another one names must be missed. Of the others, which the base or a finished opening
+/// do not depend on, nothing may have been promised.
+fn demand_for_segment(world: &World, log: &[Number], number: Number) -> Demand {
     let names = |from: &Number| {
         let mut whole = world.segment(*from).readable().filter(|one| one.found == Found::Whole);
         whole.any(|one| matches!(one.kind, Kind::Next { number: next, .. } if next == number))
     };
-    let named = log.iter().any(names);
-    world.remove(number).ok().filter(|_| named).map(|_| Demand::Refuse)
+    if log.iter().any(names) { Demand::Refuse } else { Demand::Tell }
 }
 
 /// A batch that another header calls durable must be missed; one that the base holds must not.

@@ -1,8 +1,9 @@
 //! Opening a store: the verdict on what the scan found, and the restart segment.
 //!
 //! Files are touched after the verdict, and nothing is removed before the restart segment has its name
-//! for good.
+//! for good. Whether the store had been closed makes no difference to any of it.
 
+use super::announce::{Announcement, announce, next_number};
 use super::base::{Checkpoint, State};
 use super::rules::{Rule, Rules};
 use super::scan::{Refusal, Scan, corrupt};
@@ -40,18 +41,15 @@ fn open_existing(
     let run = (scan.begin..end).zip(&scan.run);
     commits.extend(run.filter(|(lsn, _)| *lsn > state.last.lsn).map(|(_, commit)| commit));
 
-    let is_complete = |closed_at| closed_at == state.last.lsn && closed_at + 1 == end;
-    let needs_checkpoint = rules.keep(Rule::CleanNeedsCheckpoint);
-    let is_clean = scan.closed_at.is_some_and(|at| !needs_checkpoint || is_complete(at));
+    let was_closed = scan.closed_at == Some(state.last.lsn) && state.last.lsn + 1 == end;
+    let plain_after_close = was_closed && !rules.keep(Rule::RestartAfterClose);
     let plan = Plan { rules, shape, state, commits };
-    if is_clean {
-        open_clean(world, plan)
-    } else if !rules.keep(Rule::NoAppendBehindCut) {
+    if !rules.keep(Rule::NoAppendBehindCut) {
         Ok(open_behind_cut(world, plan, &scan))
-    } else if !rules.keep(Rule::RestartSegment) {
-        open_clean(world, plan)
+    } else if plain_after_close || !rules.keep(Rule::RestartSegment) {
+        open_plain(world, plan)
     } else {
-        open_unclean(world, plan, &scan)
+        open_by_restart(world, plan, &scan)
     }
 }
 
@@ -72,55 +70,42 @@ impl Plan {
 /// A new store: the first segment, then the base, whose name makes it a store.
 fn create(world: &mut World, rules: Rules, shape: Shape) -> Result<Store, Refusal> {
     let numbers = world.numbers();
-    let holds_batches = |&number: &Number| world.segment(number).readable().next().is_some();
-    if numbers.len() > 1 || numbers.iter().any(holds_batches) {
+    let is_of_a_store = |&number: &Number| {
+        let segment = world.segment(number);
+        let restarts = segment.restart_lsn > 0 && rules.keep(Rule::RestartMeansAStore);
+        restarts || segment.readable().next().is_some()
+    };
+    let too_many = numbers.len() > 1 && !rules.keep(Rule::EmptySegmentsAreNoStore);
+    if too_many || numbers.iter().any(is_of_a_store) {
         return corrupt("segments without a base".into());
     }
-    for number in numbers {
+    let number = next_number(world);
+    for &number in &numbers {
         world.remove(number)?;
     }
     let salt = world.rng.u64(1..);
-    name_segment(world, (1, salt, 0), Vec::new(), true)?;
-    let first = Checkpoint { lsn: 0, number: 1, salt };
+    announce(world, rules, Announcement::plain(number, salt), None)?;
+    let first = Checkpoint { lsn: 0, number, salt };
     let state = State { last: first, previous: first, commits: Vec::new() };
     world.base_create(state.clone())?;
     if rules.keep(Rule::SyncNameOfBase) {
         world.base_sync_name()?;
     }
-    Ok(Plan { rules, shape, state, commits: Vec::new() }.store(1))
+    Ok(Plan { rules, shape, state, commits: Vec::new() }.store(number))
 }
 
-fn name_segment(
-    world: &mut World,
-    header: (Number, u64, Lsn),
-    batches: Vec<Batch>,
-    syncs: bool,
-) -> Result<(), Stop> {
-    let count = batches.len();
-    let file = world.create(header, batches, None)?;
-    if syncs {
-        world.sync(file, count)?;
-    }
-    world.rename(file, header.0)?;
-    world.sync_directory()
-}
-
-fn next_number(world: &World) -> Number {
-    world.numbers().last().map_or(1, |last| last + 1)
-}
-
-/// A clean opening goes on in a plain new segment.
-fn open_clean(world: &mut World, plan: Plan) -> Result<Store, Refusal> {
+/// What the rules forbid: a segment that stands for nothing but itself.
+fn open_plain(world: &mut World, plan: Plan) -> Result<Store, Refusal> {
     let number = next_number(world);
     let salt = world.rng.u64(1..);
-    name_segment(world, (number, salt, 0), Vec::new(), true)?;
+    announce(world, plan.rules, Announcement::plain(number, salt), None)?;
     let mut store = plan.store(number);
     store.retire(world)?;
     Ok(store)
 }
 
 /// Leaves nothing to what was read back: all of it is written anew into one restart segment.
-fn open_unclean(world: &mut World, plan: Plan, scan: &Scan) -> Result<Store, Refusal> {
+fn open_by_restart(world: &mut World, plan: Plan, scan: &Scan) -> Result<Store, Refusal> {
     let number = next_number(world);
     let salt = world.rng.u64(1..);
     let reaches_back = plan.rules.keep(Rule::RestartReachesBack);
@@ -135,19 +120,32 @@ fn open_unclean(world: &mut World, plan: Plan, scan: &Scan) -> Result<Store, Ref
         first = upto + 1;
     }
     let restart_lsn = plan.commits.len() as Lsn + 1;
-    let count = batches.len();
-    let file = world.create((number, salt, restart_lsn), batches, None)?;
-    if plan.rules.keep(Rule::SyncRestartBeforeRename) {
-        world.sync(file, count)?;
+    announce(world, plan.rules, Announcement { number, salt, restart_lsn, batches }, None)?;
+    let mut store = plan.store(number);
+    match retire_what_was_before(world, &mut store) {
+        Err(Stop::Failed) if !plan.rules.keep(Rule::OpeningNeedsRetiring) => {}
+        retired => retired?,
     }
-    world.rename(file, number)?;
-    if plan.rules.keep(Rule::SyncNameOfRestart) {
+    Ok(store)
+}
+
+/// While the segments before the restart segment are there, a store that lost that one looks like a
+/// store that was never opened again.
+fn retire_what_was_before(world: &mut World, store: &mut Store) -> Result<(), Stop> {
+    if !store.rules.keep(Rule::RetireBeforeRestart) {
+        return Ok(());
+    }
+    let mut removed = Vec::new();
+    for lower in world.numbers().into_iter().filter(|&lower| lower < store.active) {
+        removed.extend(world.remove(lower)?);
+    }
+    if store.rules.keep(Rule::SyncRetiring) {
         world.sync_directory()?;
+        if store.shape.recycles {
+            store.retired = removed;
+        }
     }
-    for lower in world.numbers().into_iter().filter(|&lower| lower < number) {
-        world.remove(lower)?;
-    }
-    Ok(plan.store(number))
+    Ok(())
 }
 
 /// What the rules forbid: the last segment is cut where the run ends and written on.

@@ -1,7 +1,7 @@
 //! The rules of the journal, each with a switch.
 //!
 //! A rule that can be left out without a wrong run is either not needed or not tested; the teeth in
-//! `protocol.rs` leave out one at a time and expect the model to notice.
+//! `protocol.rs` leave out one at a time and expect the model to notice, or say why it need not.
 
 /// One rule of the journal and its base. The comment says what the rule demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,22 +35,37 @@ pub(crate) enum Rule {
     OnlyLinkedBelowCheckpoint,
     /// The newest restart segment begins the log, whatever segments below it hold.
     RestartBeginsLog,
-    /// An unclean opening writes what it recovered into a restart segment.
+    /// An opening writes what it recovered into a restart segment.
     RestartSegment,
+    /// So does an opening after a close, which has nothing to write anew.
+    RestartAfterClose,
     /// A restart segment reaches back to the previous checkpoint, not only to the last one.
     RestartReachesBack,
     /// A restart segment is synced before it is renamed.
     SyncRestartBeforeRename,
     /// The directory is synced after the restart segment's rename, before anything is removed.
     SyncNameOfRestart,
+    /// An opening retires all segments below its restart segment.
+    RetireBeforeRestart,
+    /// The directory is synced once they are retired, before the opening returns.
+    SyncRetiring,
+    /// An opening that cannot retire them, or cannot sync that, does not come about.
+    OpeningNeedsRetiring,
     /// Nothing is appended to a segment behind the place where it was cut.
     NoAppendBehindCut,
-    /// The end batch "closed" is written only once everything is in the base.
+    /// A close writes a checkpoint of everything before the end batch "closed".
     CheckpointBeforeClose,
-    /// An opening is clean only if the base's checkpoint is the last LSN.
-    CleanNeedsCheckpoint,
-    /// An opening is clean only if no batch at all is found behind the end batch "closed".
-    CleanNeedsNothingBehind,
+    /// Between the two the base says once more what it holds, as both its checkpoints.
+    SettleBeforeClose,
+    /// A segment whose announcement failed is removed again, unsynced.
+    FailedSegmentIsRemoved,
+    /// Its number is not given out again by the same process.
+    FailedNumberIsBurnt,
+    /// Without a base, segments that hold nothing are a creation cut short, however many there are: the
+    /// removal of earlier ones may not have come through.
+    EmptySegmentsAreNoStore,
+    /// Without a base, a restart segment is a store that lost it, even if no batch is in it.
+    RestartMeansAStore,
     /// A new store syncs the name of its base before a batch is written.
     SyncNameOfBase,
     /// So does every opening: the process that made the store may have died before it could.

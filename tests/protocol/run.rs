@@ -7,6 +7,7 @@ use super::opening::open;
 use super::promises::Promises;
 use super::rules::Rules;
 use super::scan::Refusal;
+use super::segment::Number;
 use super::store::{Durability, Shape, Store};
 use super::world::{Odds, Stop, World};
 
@@ -24,6 +25,8 @@ pub(crate) struct Run {
     shape: Shape,
     promises: Promises,
     commits: u64,
+    /// The segment that the last opening went on in.
+    opened_in: Option<Number>,
 }
 
 /// Runs the store of this seed through its lives. The error says what went wrong in which life.
@@ -37,27 +40,21 @@ pub(crate) fn run(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a store until a power cut somewhere, damages it, and opens it once more.
+/// Runs a store until a power cut somewhere, damages it, and opens it once more. A failed sync of the
+/// directory leaves names as unsynced as they were.
 pub(crate) fn run_damaged(rules: Rules, seed: u64, tell: Tell) -> Result<(), String> {
     let mut run = Run::new(rules, seed);
-    for _ in 0..run.world.rng.u32(1..LIVES) {
-        let ended = run.life(tell)?;
-        run.die(ended, tell);
-    }
-    run.die(Err(Stop::PowerCut), tell);
-    run.tell_files(tell);
-    let Some(demand) = damage(&mut run.world) else {
-        return Ok(());
-    };
-    tell(format!("damaged; must {demand:?}"));
-    run.tell_files(tell);
-    run.world.odds = Odds::default();
-    match (demand, open(&mut run.world, run.rules, run.shape)) {
-        (Demand::Refuse, Err(Refusal::Corrupt(_))) => Ok(()),
-        (Demand::Refuse, Ok(store)) => Err(format!("damage not told, found {:?}", store.commits)),
-        (Demand::Open, Ok(store)) => run.promises.opened(&store.commits),
-        (_, Err(refusal)) => Err(format!("refused for no reason: {refusal:?}")),
-    }
+    run.world.forgets_names = false;
+    run.live_and_break(tell)
+}
+
+/// The same where a later sync does not make up for a failed one.
+pub(crate) fn run_damaged_forgetting_names(
+    rules: Rules,
+    seed: u64,
+    tell: Tell,
+) -> Result<(), String> {
+    Run::new(rules, seed).live_and_break(tell)
 }
 
 impl Run {
@@ -69,7 +66,7 @@ impl Run {
             recycles: rng.bool(),
         };
         let (world, promises) = (World::new(rng), Promises::default());
-        Self { world, rules, shape, promises, commits: 0 }
+        Self { world, rules, shape, promises, commits: 0, opened_in: None }
     }
 
     /// One life of the store, from its opening to whatever ends it.
@@ -80,10 +77,35 @@ impl Run {
             Ok(store) => {
                 tell(format!("opened: {:?}, active segment {}", store.commits, store.active));
                 self.promises.opened(&store.commits)?;
+                self.opened_in = Some(store.active);
                 Ok(self.work(store, tell))
             }
             Err(Refusal::Stopped(stop)) => Ok(Err(stop)),
             Err(Refusal::Corrupt(why)) => Err(format!("corrupt: {why}")),
+        }
+    }
+
+    fn live_and_break(mut self, tell: Tell) -> Result<(), String> {
+        for _ in 0..self.world.rng.u32(1..LIVES) {
+            let ended = self.life(tell)?;
+            self.die(ended, tell);
+        }
+        self.die(Err(Stop::PowerCut), tell);
+        self.tell_files(tell);
+        self.world.odds = Odds::default();
+        let Some(demand) = damage(&mut self.world, self.opened_in) else {
+            return Ok(());
+        };
+        tell(format!("damaged; must {demand:?}"));
+        self.tell_files(tell);
+        match (demand, open(&mut self.world, self.rules, self.shape)) {
+            (Demand::Refuse, Err(Refusal::Corrupt(_))) => Ok(()),
+            (Demand::Refuse, Ok(store)) => {
+                Err(format!("damage not told, found {:?}", store.commits))
+            }
+            (Demand::Tell, Err(Refusal::Corrupt(_))) => Ok(()),
+            (Demand::Tell | Demand::Open, Ok(store)) => self.promises.opened(&store.commits),
+            (_, Err(refusal)) => Err(format!("refused for no reason: {refusal:?}")),
         }
     }
 

@@ -115,9 +115,7 @@ impl Scan {
         let unreadable = batch.found != Found::Whole;
         let harmless = unreadable && self.rules.keep(Rule::ContinuityDecides);
         self.broken |= self.next() > self.needed && !harmless;
-        if self.rules.keep(Rule::CleanNeedsNothingBehind) {
-            self.closed_at = None;
-        }
+        self.closed_at = None;
         let is_later = self.last.is_some_and(|(last, _)| last != number);
         self.goes_on_in_later_segment |= self.broken && is_later && !self.ends_with_end_batch;
     }

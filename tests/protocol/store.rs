@@ -3,6 +3,7 @@
 //! One running process. Every function is one step; the run decides which step comes next, so steps
 //! that the design lets run side by side (a sync, writes, the phases of a checkpoint) are cut between.
 
+use super::announce::{Announcement, announce, next_number};
 use super::base::{Checkpoint, State};
 use super::checkpoint::Frozen;
 use super::promises::Promises;
@@ -54,6 +55,7 @@ pub(crate) struct Store {
     /// The highest `durable_lsn` any batch of this process carries.
     marked: Lsn,
     ready: Option<Number>,
+    next_number: Number,
     pub(super) retired: Vec<FileId>,
     flight: Option<Flight>,
     pub(super) frozen: Option<Frozen>,
@@ -83,6 +85,7 @@ impl Store {
             poisoned: false,
             marked: 0,
             ready: None,
+            next_number: active + 1,
             retired: Vec::new(),
             flight: None,
             frozen: None,
@@ -214,37 +217,24 @@ impl Store {
         promises.visible(self.visible, &self.asked);
     }
 
-    /// Makes the next segment ready. An error leaves its number unused; it may be tried again.
+    /// Makes the next segment ready. After an error its number is burnt; the next try takes another.
     pub(crate) fn prepare(&mut self, world: &mut World) -> Result<(), Stop> {
         if self.ready.is_some() {
             return Ok(());
         }
-        let number = world.numbers().last().map_or(1, |last| last + 1);
+        let burns = self.rules.keep(Rule::FailedNumberIsBurnt);
+        let number = if burns { self.next_number } else { next_number(world) };
+        self.next_number = number + 1;
         let recycled = self.retired.pop();
         let fresh = self.rules.keep(Rule::FreshSalt);
         let salt = match recycled {
             Some(file) if !fresh => world.salt_of(file),
             _ => world.rng.u64(1..),
         };
-        match self.make_segment(world, (number, salt), recycled) {
+        match announce(world, self.rules, Announcement::plain(number, salt), recycled) {
             Ok(()) => self.ready = Some(number),
             Err(Stop::Failed) => {}
             Err(stop) => return Err(stop),
-        }
-        Ok(())
-    }
-
-    fn make_segment(
-        &self,
-        world: &mut World,
-        (number, salt): (Number, u64),
-        recycled: Option<FileId>,
-    ) -> Result<(), Stop> {
-        let file = world.create((number, salt, 0), Vec::new(), recycled)?;
-        world.sync(file, 0)?;
-        world.rename(file, number)?;
-        if self.rules.keep(Rule::SyncNameOfSegment) {
-            world.sync_directory()?;
         }
         Ok(())
     }

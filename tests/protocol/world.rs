@@ -4,7 +4,8 @@
 //! - a batch that was not synced survives a power cut whole, with only its header readable, or not at
 //!   all, each batch for itself; the same goes for a segment's header;
 //! - a failed sync saves any part of what it covered and marks the rest as clean: reads show it until
-//!   the power cut, and no later sync saves it; a failed sync of the directory does so with names;
+//!   the power cut, and no later sync saves it; a failed sync of the directory does so with names,
+//!   unless the world is told that it leaves them as unsynced as they were;
 //! - a name that was not synced is there or not after a power cut, each name for itself;
 //! - a failed write leaves any part of its batch;
 //! - killing the process loses nothing but the process.
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) odds: Odds,
     pub(crate) base: Base,
+    /// Whether a failed sync of the directory marks names as saved that were not.
+    pub(crate) forgets_names: bool,
     files: Vec<Segment>,
     names: BTreeMap<Number, FileId>,
     saved_names: BTreeMap<Number, FileId>,
@@ -56,7 +59,8 @@ impl World {
         let base = Base::default();
         let (names, saved_names, files) = Default::default();
         let forgotten_names = BTreeSet::new();
-        Self { rng, odds: Odds::default(), base, files, names, saved_names, forgotten_names }
+        let odds = Odds::default();
+        Self { rng, odds, base, forgets_names: true, files, names, saved_names, forgotten_names }
     }
 
     pub(crate) fn one_in(&mut self, count: u32) -> bool {
@@ -147,7 +151,9 @@ impl World {
     }
 
     pub(crate) fn remove(&mut self, number: Number) -> Result<Option<FileId>, Stop> {
-        self.call()?;
+        if self.call_fails()? {
+            return Err(Stop::Failed);
+        }
         self.forgotten_names.remove(&number);
         Ok(self.names.remove(&number))
     }
@@ -155,10 +161,11 @@ impl World {
     pub(crate) fn sync_directory(&mut self) -> Result<(), Stop> {
         let fails = self.call_fails()?;
         for number in self.unsaved_names() {
-            if fails && self.rng.bool() {
-                self.forgotten_names.insert(number);
-            } else {
+            let saved = !fails || !self.rng.bool();
+            if saved {
                 self.save_name(number);
+            } else if self.forgets_names {
+                self.forgotten_names.insert(number);
             }
         }
         if fails { Err(Stop::Failed) } else { Ok(()) }

@@ -70,13 +70,20 @@ impl fmt::Display for Complaint {
 pub(crate) fn check(files: &[(String, String)]) -> Vec<Complaint> {
     let sources: Vec<_> = files.iter().map(|(path, text)| Source::read(path, text)).collect();
     let tests: Vec<_> = sources.iter().flat_map(|source| &source.test_files).collect();
+    let is_test = |path: &str| {
+        tests.iter().any(|test| {
+            // A module of tests has its own modules beside it.
+            let folder = test.strip_suffix("mod.rs");
+            path == *test || folder.is_some_and(|folder| path.starts_with(folder))
+        })
+    };
     let mut complaints = Vec::new();
     for source in &sources {
         let mut check = Check { source, complaints: &mut complaints };
         check.shape();
         check.comments();
         check.ignored();
-        if !tests.contains(&&source.path) {
+        if !is_test(&source.path) {
             check.macros();
             check.unwraps();
             check.imports();

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
@@ -14,28 +15,46 @@ use crate::disk::DiskFile;
 const BLOCK_BYTES: usize = 4096;
 
 /// A file of a disk, as redb wants to see it.
+///
+/// Its length is what this handle found and made of it. redb takes a file that grew behind its back
+/// for one to be cut in the middle of a transaction, and panics twice over it, which ends the
+/// process.
 #[derive(Debug)]
-pub(super) struct FileBackend(pub(super) Arc<dyn DiskFile>);
+pub(super) struct FileBackend {
+    file: Arc<dyn DiskFile>,
+    len: AtomicU64,
+}
+
+impl FileBackend {
+    pub(super) fn new(file: Arc<dyn DiskFile>) -> io::Result<Self> {
+        let len = AtomicU64::new(file.len()?);
+        Ok(Self { file, len })
+    }
+}
 
 impl StorageBackend for FileBackend {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        Ok(self.len.load(Ordering::Acquire))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_at(offset, out)
+        self.file.read_at(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)?;
+        self.len.store(len, Ordering::Release);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
+        self.file.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, data)
+        self.file.write_at(offset, data)?;
+        self.len.fetch_max(offset + data.len() as u64, Ordering::AcqRel);
+        Ok(())
     }
 
     fn close(&self) -> io::Result<()> {

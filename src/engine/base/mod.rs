@@ -101,7 +101,7 @@ impl Base {
         if file.is_empty()? {
             return Err(Error::corrupt(Damage::Meta));
         }
-        let backend = FileBackend(Arc::clone(&file));
+        let backend = FileBackend::new(Arc::clone(&file))?;
         let database = guarded(|| {
             Ok(Builder::new()
                 .set_cache_size(cache_bytes)

@@ -146,7 +146,7 @@ fn a_new_base_is_whole_and_unsynced() {
 fn an_empty_or_foreign_file_is_damaged() {
     let foreign = {
         let file = TestFile::of(&[]);
-        let backend = FileBackend(file.clone());
+        let backend = FileBackend::new(file.clone()).unwrap();
         drop(Builder::new().create_with_backend(backend).unwrap());
         file.content().bytes().collect()
     };
@@ -246,7 +246,7 @@ fn a_row_that_does_not_match_its_checksum_is_named() {
         (Table(3), "key", &stored[..3]),
     ] {
         let file = new_file();
-        let backend = FileBackend(file.clone());
+        let backend = FileBackend::new(file.clone()).unwrap();
         let database = Builder::new().create_with_backend(backend).unwrap();
         let transaction = database.begin_write().unwrap();
         transaction

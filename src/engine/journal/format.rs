@@ -198,10 +198,13 @@ impl BatchHeader {
     }
 }
 
-/// Whether the bytes look like a batch header of this segment that lost its integrity: the trace
-/// that tells a torn tail from one that nothing was written behind.
-pub(crate) fn looks_like_batch(bytes: &[u8], salt: u64) -> bool {
-    bytes.len() >= 32 && (u64_at(bytes, 24) == salt || u32_at(bytes, 0) == BATCH_MAGIC)
+/// Whether the bytes look like a batch header of this segment that lost its integrity: the trace that
+/// tells a torn tail from one that nothing was written behind. `expected` is the LSN that would come
+/// next: what a recycled file still holds of its past is all below it.
+pub(crate) fn looks_like_batch(bytes: &[u8], salt: u64, expected: Lsn) -> bool {
+    bytes.len() >= 32
+        && (u64_at(bytes, 24) == salt
+            || u32_at(bytes, 0) == BATCH_MAGIC && u64_at(bytes, 8) >= expected)
 }
 
 /// Where the journal goes on after an end batch.

@@ -390,6 +390,12 @@ impl GroupCommit {
         self.background.notify_all();
     }
 
+    /// Whether the background has anything to sync or to tell.
+    #[cfg(test)]
+    pub(crate) fn has_background_work(&self) -> bool {
+        self.lock().has_background_work()
+    }
+
     /// Heap bytes of the queue.
     pub(crate) fn queue_bytes(&self) -> usize {
         let state = self.lock();

@@ -17,6 +17,9 @@ mod scan;
 mod segment;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +32,7 @@ pub use group::Poison;
 pub(crate) use group::{Failure, Goal, GroupCommit, largest_commit};
 pub(crate) use restart::{Measure, Restart};
 pub(crate) use room::{Room, RoomOptions};
-pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, holds_batch, scan};
+pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, belongs_to_a_store, scan};
 pub(crate) use segment::{DIRECTORY, Listing, Segment, old_name, wal_name};
 
 /// Who may use which room.

@@ -1,4 +1,4 @@
-//! The restart segment: what an unclean opening writes before it trusts anything.
+//! The restart segment: what an opening writes before it trusts anything.
 //!
 //! After a failed sync the page cache can show bytes that the disk never got, so nothing that was
 //! read back is trusted and nothing is appended behind a cut. Every recovered commit above the

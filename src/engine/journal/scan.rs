@@ -206,14 +206,16 @@ fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened,
     Ok(Opened { header, window })
 }
 
-/// Whether a segment that no base knows of holds a batch.
-pub(crate) fn holds_batch(disk: &dyn Disk, number: u64) -> Result<bool, Error> {
+/// Whether a segment that no base knows of belongs to a store that there was: it holds a batch, or an
+/// opening wrote it. The first segment of a creation that was cut short is neither.
+pub(crate) fn belongs_to_a_store(disk: &dyn Disk, number: u64) -> Result<bool, Error> {
     let name = wal_name(number);
     let (file, len) = open_file(disk, &name)?;
     let mut window = Window::new(name.clone(), file, len);
     let header = window.bytes(0, SEGMENT_HEADER_LEN)?.and_then(SegmentHeader::decode);
     let header = header.ok_or_else(|| Error::corrupt(&name, 0, 1, Problem::SegmentHeader))?;
-    Ok(window.next_header(SEGMENT_HEADER_LEN, header.salt)?.is_some())
+    let batch = window.next_header(SEGMENT_HEADER_LEN, header.salt)?;
+    Ok(header.restart_lsn != 0 || batch.is_some())
 }
 
 fn open_file(disk: &dyn Disk, name: &str) -> Result<(Arc<dyn DiskFile>, u64), Error> {
@@ -407,7 +409,7 @@ impl Walk {
             self.step_over(gap);
         }
         let opened = &mut segments[segment];
-        let bytes = opened.window.traces_end(offset, opened.header.salt)? - offset;
+        let bytes = opened.window.traces_end(offset, opened.header.salt, needed)? - offset;
         let ending = match self.last_kind {
             _ if bytes > 0 => Ending::TornTail { file: self.file(segment), offset, bytes },
             Some(Next::Closed) => Ending::Closed,

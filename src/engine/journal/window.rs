@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::disk::DiskFile;
 
+use super::super::row::Lsn;
 use super::error::Error;
 use super::format::{ALIGNMENT, BATCH_HEADER_LEN, BATCH_MAGIC, BatchHeader, looks_like_batch};
 
@@ -100,7 +101,12 @@ impl Window {
 
     /// The end of the last trace of a batch of this segment at or behind `offset`, or `offset` where
     /// nothing was ever written behind it.
-    pub(crate) fn traces_end(&mut self, mut offset: u64, salt: u64) -> Result<u64, Error> {
+    pub(crate) fn traces_end(
+        &mut self,
+        mut offset: u64,
+        salt: u64,
+        expected: Lsn,
+    ) -> Result<u64, Error> {
         let mut traces_end = offset;
         while offset + BATCH_HEADER_LEN <= self.end {
             let step = match self.header(offset, salt)? {
@@ -109,7 +115,7 @@ impl Window {
             };
             let trace = self
                 .bytes(offset, BATCH_HEADER_LEN)?
-                .is_some_and(|bytes| looks_like_batch(bytes, salt));
+                .is_some_and(|bytes| looks_like_batch(bytes, salt, expected));
             if trace {
                 traces_end = offset + step.max(BATCH_HEADER_LEN);
             }
