@@ -9,36 +9,37 @@
 //! ```
 //! use highwater::{Asset, Error, Mode, Options, Timestamp, TokenKey, Update};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let dir = tempfile::tempdir()?;
-//! # let path = dir.path().join("bot");
-//! let options = Options::new(Mode::Paper, Asset::new("fiat", "USD", 6)?);
-//! let store = options.open(&path)?;
+//! const WETH: &str = "0x4200000000000000000000000000000000000006";
 //!
-//! // Ticks may come late, twice, or from several threads. Each call is durable when it returns.
-//! let bonk = TokenKey::new("solana", "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263")?;
-//! let tick = |price: &str, second: i64| -> Result<Update, Box<dyn std::error::Error>> {
-//!     let at = Timestamp::from_micros(second * 1_000_000);
-//!     Ok(Update::new(bonk.clone()).price(price.parse()?, at).source("raydium"))
-//! };
-//! store.tokens().upsert(&tick("0.0000213", 10)?)?;
-//! store.tokens().upsert(&tick("0.0000178", 30)?)?;
-//! store.tokens().upsert(&tick("0.0000354", 20)?)?;
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let path = tempfile::tempdir()?.path().join("bot");
+//!     let options = Options::new(Mode::Paper, Asset::new("fiat", "USD", 6)?);
+//!     let store = options.open(&path)?;
 //!
-//! // Several changes in one commit: all of them or none.
-//! let (name, weth) = (Update::new(bonk.clone()).decimals(5), TokenKey::new("base", "0x42")?);
-//! store.write(|tx| {
-//!     tx.tokens().upsert(&name)?;
-//!     tx.tokens().upsert(&Update::new(weth).decimals(18))?;
-//!     Ok::<_, Error>(())
-//! })?;
-//! drop(store); // or a crash: what was acknowledged is there again
+//!     // Ticks may come late, twice, or from several threads. Each call is durable when it returns.
+//!     let bonk = TokenKey::new("solana", "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263")?;
+//!     let tick = |price: &str, second: i64| -> Result<Update, Box<dyn std::error::Error>> {
+//!         let at = Timestamp::from_micros(second * 1_000_000);
+//!         Ok(Update::new(bonk.clone()).price(price.parse()?, at).source("raydium"))
+//!     };
+//!     store.tokens().upsert(&tick("0.0000213", 10)?)?;
+//!     store.tokens().upsert(&tick("0.0000178", 30)?)?;
+//!     store.tokens().upsert(&tick("0.0000354", 20)?)?;
 //!
-//! let token = options.open(&path)?.tokens().get(&bonk)?.expect("it was stored");
-//! assert_eq!(token.current.expect("ticks came").price.to_string(), "0.0000178");
-//! assert_eq!(token.max.expect("ticks came").price.to_string(), "0.0000354");
-//! # Ok(())
-//! # }
+//!     // Several changes in one commit: all of them or none.
+//!     let (name, weth) = (Update::new(bonk.clone()).decimals(5), TokenKey::new("base", WETH)?);
+//!     store.write(|tx| {
+//!         tx.tokens().upsert(&name)?;
+//!         tx.tokens().upsert(&Update::new(weth).decimals(18))?;
+//!         Ok::<_, Error>(())
+//!     })?;
+//!     drop(store); // or a crash: what was acknowledged is there again
+//!
+//!     let token = options.open(&path)?.tokens().get(&bonk)?.expect("it was stored");
+//!     assert_eq!(token.current.expect("ticks came").price.to_string(), "0.0000178");
+//!     assert_eq!(token.max.expect("ticks came").price.to_string(), "0.0000354");
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # Where to go from here
@@ -79,3 +80,8 @@ pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, Token
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
+
+/// The examples of the README, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -24,6 +24,8 @@ struct State {
     /// Writers that wait for memory: the checkpoint then stops pausing.
     waiting: usize,
     failures_in_a_row: u64,
+    /// Whether the last checkpoint failed because the disk had no room.
+    disk_full: bool,
     completed: u64,
     last_ended: Option<Instant>,
 }
@@ -115,6 +117,10 @@ impl Pressure {
                 return Ok(());
             }
             let waited = started.elapsed();
+            if state.disk_full && state.frozen {
+                // Waiting makes no room. The checkpoint is tried again in the background.
+                return Err(Error::Full { source: Box::new(Error::Stalled { waited }) });
+            }
             if self.background == Background::Manual || waited >= self.stall_limit {
                 return Err(Error::Stalled { waited });
             }
@@ -142,9 +148,11 @@ impl Pressure {
         if result.is_ok() {
             state.frozen = false;
             state.failures_in_a_row = 0;
+            state.disk_full = false;
             state.completed += 1;
         } else {
             state.failures_in_a_row += 1;
+            state.disk_full = matches!(result, Err(Error::Full { .. }));
         }
         drop(state);
         self.changed.notify_all();

@@ -157,6 +157,23 @@ fn what_is_too_large_leaves_no_trace() {
     assert_eq!(keys_of_len(start(&disk).engine(), 1024), 7);
 }
 
+/// The page of limits is what users read; it must say what the code does.
+#[test]
+fn the_page_of_limits_is_true() {
+    let page = include_str!("../../docs/limits.md");
+    for (what, limit) in [
+        ("a key", super::options::MAX_KEY_BYTES),
+        ("a row", super::options::MAX_ROW_BYTES),
+        ("a commit, all its rows together", super::options::MAX_COMMIT_BYTES),
+    ] {
+        let digits = limit.to_string();
+        let groups: Vec<_> =
+            digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+        let line = format!("| {what} | | {} bytes |", groups.join(","));
+        assert!(page.contains(&line), "{line}");
+    }
+}
+
 fn keys_of_len(engine: &Arc<Engine>, len: usize) -> usize {
     let snapshot = engine.snapshot();
     snapshot.scan(ROWS, KeyRange::all()).filter(|row| row.as_ref().unwrap().0.len() == len).count()

@@ -23,7 +23,7 @@ pub struct Report {
     pub store_id: String,
     /// What the store was created as: `paper` or `live`; `None` where a later release wrote it.
     pub mode: Option<String>,
-    /// The asset that prices are in.
+    /// The asset that prices are in: chain, id and scale, as `fiat/USD:6`.
     pub reference: Option<String>,
     /// The last commit that the base holds.
     pub checkpoint_lsn: Lsn,
@@ -59,7 +59,7 @@ pub enum LogEnd {
     Closed,
     /// The store was not closed, or is open, and nothing is behind its last commit.
     Unclosed,
-    /// Behind the last commit are bytes that were never acknowledged as synced. The next opening
+    /// Behind the last commit are bytes that are not known to have been synced. The next opening
     /// leaves them out.
     TornTail {
         /// The file they are in.
@@ -138,7 +138,7 @@ impl Report {
             format_version: offline.format_version(),
             store_id: meta.store_id.iter().map(|byte| format!("{byte:02x}")).collect(),
             mode: identity.as_ref().map(|identity| identity.mode.to_string()),
-            reference: identity.map(|identity| identity.reference.to_string()),
+            reference: identity.map(|identity| reference(&identity)),
             checkpoint_lsn: meta.checkpoint,
             previous_checkpoint_lsn: meta.previous_checkpoint,
             durable_lsn: findings.durable,
@@ -158,6 +158,10 @@ impl Report {
     pub fn has_torn_tail(&self) -> bool {
         matches!(self.ending, LogEnd::TornTail { .. })
     }
+}
+
+fn reference(Identity { reference, .. }: &Identity) -> String {
+    format!("{}/{}:{}", reference.chain(), reference.id(), reference.scale())
 }
 
 fn ending(ending: &Ending) -> LogEnd {

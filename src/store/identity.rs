@@ -73,6 +73,7 @@ impl Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", self.mode, self.reference)
+        let (chain, id) = (self.reference.chain(), self.reference.id());
+        write!(f, "{} in {chain}/{id}:{}", self.mode, self.reference.scale())
     }
 }

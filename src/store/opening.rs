@@ -20,7 +20,7 @@ pub struct Opening {
     pub stepped_over: u64,
 }
 
-/// The torn tail of a log: bytes that were never acknowledged as synced.
+/// The torn tail of a log: bytes that are not known to have been synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

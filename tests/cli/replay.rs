@@ -118,6 +118,46 @@ fn bad_rows_are_counted_and_shown_and_spare_the_others() {
     let problem = &figures["problems"][0];
     assert_eq!((&problem["line"], &problem["column"]), (&3.into(), &"price".into()));
     assert_eq!(place.tokens()["ethereum/0xaa"]["max"], "2.5");
+    ran.says("its time is later than the latest accepted now, 2");
+    // A refused row is no tick of its token.
+    let token = &ran.lines()[0];
+    assert_eq!((&token["kind"], &token["ticks"]), (&"token".into(), &2.into()));
+}
+
+/// A file read in the wrong unit has no good row at all. A script must not take that for a replay
+/// that went well.
+#[test]
+fn a_replay_without_one_good_row_fails() {
+    let place = Place::new();
+    let header = "time_ms,chain,address,price\n";
+    for (rows, told) in [
+        ("soon,c,a,1\n1,c,a,x\n", "2 malformed, 0 refused"),
+        ("9999999999999,c,a,99\n", "0 malformed, 1 refused"),
+    ] {
+        let ran = place.replay(&place.file("bad.csv", format!("{header}{rows}")));
+        ran.exits(1).says("no row was good").says(told);
+        assert_eq!(ran.figures()["changed"], 0);
+    }
+    assert!(place.tokens().is_empty());
+    place.replay(&place.file("empty.csv", header)).exits(0);
+}
+
+/// Figures are compared between runs and machines: the rate belongs to the seconds printed beside
+/// it.
+#[test]
+fn the_rate_agrees_with_the_seconds() {
+    let place = Place::new();
+    let figures = place.run(&["replay", "--rows", "3000", "--json"]).exits(0).figures();
+    let (seconds, rate) = (figures["seconds"].as_f64().unwrap(), &figures["rows_per_second"]);
+    assert_eq!(rate.as_f64().unwrap(), (3_000.0 / seconds).round());
+}
+
+/// A first line that is no line of headers is told in a sentence.
+#[test]
+fn a_first_line_that_names_nothing_is_told() {
+    let place = Place::new();
+    let ran = place.replay(&place.file("quote.csv", "time_ms,\"chain\n1,c\n"));
+    ran.exits(1).says("does not begin with a line of headers: a quote is not closed on the line");
 }
 
 /// Whoever asks for strictness wants the first bad row to stop the run; what stood before it is
@@ -130,6 +170,9 @@ fn strict_stops_at_the_first_bad_row_and_keeps_what_was_before() {
         let file = place.file("bad.csv", format!("{header}{bad}\n1002,c,a,7\n"));
         let ran = place.run(&["replay", file.to_str().unwrap(), "--strict"]);
         ran.exits(1).says(&format!("bad.csv:{line}"));
+        // The one bad row is told once.
+        assert!(!ran.err.contains("more bad row"), "{}", ran.err);
+        assert_eq!(ran.err.matches(&format!("bad.csv:{line}")).count(), 1, "{}", ran.err);
         assert_eq!(place.tokens()["c/a"]["max"], "1.5");
     }
 }
@@ -220,7 +263,11 @@ fn a_store_of_another_mode_or_currency_is_refused() {
     let file = file.to_str().unwrap();
     place.run(&["replay", file, "--mode", "live"]).exits(0);
     let before = place.tokens();
-    place.run(&["replay", file]).exits(1).says("--mode live --reference fiat/USD:6");
+    place
+        .run(&["replay", file])
+        .exits(1)
+        .says("created as live in fiat/USD:6, not as paper in fiat/USD:6")
+        .says("--mode live --reference fiat/USD:6");
     place
         .run(&["replay", file, "--mode", "live", "--reference", "EUR"])
         .exits(1)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes each mistake of this directory in a scratch copy of the last commit, runs the tests that its
-# first lines name, and prints whether they caught it.
+# first lines name (`lib` is the library's own tests), and prints whether they caught it.
 #
 #   tests/mistakes/run.sh              every mistake
 #   tests/mistakes/run.sh 06 12        those whose names begin so
@@ -39,9 +39,10 @@ for patch in "$here"/*.patch; do
     by=
     while read -r _ _ binary test; do
         [ -n "${ALL:-}" ] && test=
-        (cd "$tree" && timeout 600 cargo test -q --features simulation --test "$binary" $test) >"$scratch/log" 2>&1
+        case $binary in lib) target=--lib ;; *) target="--test $binary" ;; esac
+        (cd "$tree" && timeout 600 cargo test -q --features simulation $target $test) >"$scratch/log" 2>&1
         code=$?
-        failed=$(sed -n 's/^    \([a-z_0-9]*::[a-z_0-9:]*\)$/\1/p' "$scratch/log" | sort -u | tr '\n' ' ')
+        failed=$(sed -n 's/^---- \([a-z_0-9:]*\) stdout ----$/\1/p' "$scratch/log" | sort -u | tr '\n' ' ')
         if [ -n "$failed" ]; then verdict=caught; by="$by$failed"
         elif [ $code -eq 124 ]; then verdict=caught; by="${by}hangs "
         elif grep -q SIGABRT "$scratch/log"; then verdict=caught; by="${by}aborts "

@@ -89,7 +89,7 @@ fn a_report_of_a_closed_store() {
         (20, 20, 20)
     );
     assert_eq!(report.mode.as_deref(), Some(Mode::Paper.to_string().as_str()));
-    assert_eq!(report.reference.as_deref(), Some(usd().to_string().as_str()));
+    assert_eq!(report.reference.as_deref(), Some("fiat/USD:6"));
     assert_eq!(report.store_id.len(), 32);
     assert!(report.last_commit_at.is_some());
     let tables: Vec<_> = report.tables.iter().map(|table| (table.name, table.rows)).collect();

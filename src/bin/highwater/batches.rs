@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use highwater::tokens::{TokenKey, Update};
+use highwater::tokens::{self, TokenKey, Update};
 use highwater::{Durability, Store, Tx};
 
 use crate::failure::{Failure, one_line};
@@ -80,12 +80,12 @@ impl<'a> Batches<'a> {
             match row {
                 Ok(trade) => self.batch.push(trade),
                 Err(problem) => {
-                    self.run.malformed += 1;
                     if self.way.strict {
+                        // A row before it may be refused, and is then the first bad one.
                         self.commit()?;
-                        return Err(Failure::Strict { label: self.label.clone(), problem });
                     }
-                    self.show(problem);
+                    self.run.malformed += 1;
+                    self.bad(problem)?;
                 }
             }
             if self.batch.len() == self.way.batch_rows {
@@ -105,20 +105,14 @@ impl<'a> Batches<'a> {
         let merged = merged.map_err(Failure::of_store(self.directory))?;
         self.run.changed += merged.changed;
         self.run.refused += merged.refused.len() as u64;
-        self.count_ticks();
+        self.count_ticks(&merged.taken);
         self.batch.clear();
-        for problem in merged.refused {
-            if self.way.strict {
-                let label = self.label.clone();
-                return Err(Failure::Strict { label, problem });
-            }
-            self.show(problem);
-        }
-        Ok(())
+        merged.refused.into_iter().try_for_each(|problem| self.bad(problem))
     }
 
-    fn count_ticks(&mut self) {
-        for trade in &self.batch {
+    /// Counts the rows of the batch that were `taken`, for each token.
+    fn count_ticks(&mut self, taken: &[usize]) {
+        for trade in taken.iter().map(|place| &self.batch[*place]) {
             if let Some(ticks) = self.ticks.get_mut(&trade.key) {
                 *ticks += 1;
             } else if self.ticks.len() < COUNTED_TOKENS {
@@ -129,11 +123,14 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Keeps the first problems, to show them at the end.
-    fn show(&mut self, problem: RowProblem) {
+    /// Keeps the first problems, to show them at the end; if `strict`, the first one is the end.
+    fn bad(&mut self, problem: RowProblem) -> Result<(), Failure> {
+        let problem = Problem::new(self.label.clone(), problem);
+        let row = self.way.strict.then(|| problem.sentence());
         if self.run.problems.len() < PROBLEMS_SHOWN {
-            self.run.problems.push(Problem::new(self.label.clone(), problem));
+            self.run.problems.push(problem);
         }
+        row.map_or(Ok(()), |row| Err(Failure::Strict { row }))
     }
 }
 
@@ -141,6 +138,8 @@ impl<'a> Batches<'a> {
 #[derive(Default)]
 struct Merged {
     changed: u64,
+    /// The places in the batch of the rows that were not refused.
+    taken: Vec<usize>,
     refused: Vec<RowProblem>,
 }
 
@@ -148,10 +147,12 @@ struct Merged {
 /// the batch ends at the first of them.
 fn merge(tx: &mut Tx, batch: &[Trade], strict: bool) -> Result<Merged, highwater::Error> {
     let mut merged = Merged::default();
-    for trade in batch {
+    for (place, trade) in batch.iter().enumerate() {
         match tx.tokens().upsert(&update(trade)) {
-            Ok(token) if token.changes.is_empty() => {}
-            Ok(_) => merged.changed += 1,
+            Ok(token) => {
+                merged.changed += u64::from(!token.changes.is_empty());
+                merged.taken.push(place);
+            }
             Err(error) if error.is_refused() => {
                 merged.refused.push(refusal(trade, &error));
                 if strict {
@@ -178,13 +179,18 @@ fn update(trade: &Trade) -> Update {
     }
 }
 
-fn refusal(trade: &Trade, error: &highwater::tokens::Error) -> RowProblem {
+fn refusal(trade: &Trade, error: &tokens::Error) -> RowProblem {
     let (key, price) = (&trade.key, trade.price);
     let time = rfc3339(trade.observed_at);
     RowProblem {
         line: trade.line,
         column: None,
         text: format!("{key} {price} at {time}"),
-        reason: one_line(error),
+        reason: match error {
+            tokens::Error::FromTheFuture { latest, .. } => {
+                format!("its time is later than the latest accepted now, {}", rfc3339(*latest))
+            }
+            error => one_line(error),
+        },
     }
 }

@@ -4,14 +4,16 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | a wrong argument, a bad input, or an error of the machine |
-//! | 2 | only from `info`: the log ends in a torn tail, which was never acknowledged as synced |
+//! | 2 | only from `info`: the log ends in a torn tail, which is not known to have been synced |
 //! | 3 | acknowledged data is damaged |
+//! | 4 | reserved |
 //! | 5 | the store is locked by another process, or of a version this program does not know |
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::trades::{InputError, RowProblem};
+use crate::reference;
+use crate::trades::InputError;
 
 /// What went wrong. Every message names the thing and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +34,15 @@ pub(crate) enum Failure {
     MarketIsNotLive,
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("stopped by --strict at {label}:{}: {}", problem.line, problem.reason)]
-    Strict { label: String, problem: RowProblem },
+    #[error("stopped by --strict at {row}")]
+    Strict { row: String },
+    #[error(
+        "no row was good ({malformed} malformed, {refused} refused): are the columns and their units the right ones?"
+    )]
+    NoGoodRow { malformed: u64, refused: u64 },
     #[error("{}", of_store(directory, source))]
     Store { directory: PathBuf, source: highwater::Error },
-    #[error("no token answers to `{asked}`: `highwater tokens list` shows all of them")]
+    #[error("no such token: `{asked}`; `highwater tokens list` shows all of them")]
     NoToken { asked: String },
     #[error(
         "`{asked}` may be any of {count} tokens: name one as CHAIN ADDRESS; they are {candidates}"
@@ -103,7 +109,13 @@ fn store_code(error: &highwater::Error) -> u8 {
 
 /// Which store answered what, and what to do about it.
 fn of_store(directory: &Path, error: &highwater::Error) -> String {
-    let mut message = one_line(error);
+    let mut message = match error {
+        highwater::Error::OtherIdentity { found, stated } => {
+            let (found, stated) = (reference::identity(found), reference::identity(stated));
+            format!("the store was created as {found}, not as {stated}")
+        }
+        error => one_line(error),
+    };
     let directory = directory.display().to_string();
     if !message.contains(&directory) {
         message = format!("store {directory}: {message}");
@@ -118,11 +130,8 @@ fn advice(error: &highwater::Error) -> Option<String> {
     use highwater::Error;
     let advice = match error {
         Error::OtherIdentity { found, .. } => {
-            let (mode, asset) = (found.mode, &found.reference);
-            let (chain, id, scale) = (asset.chain(), asset.id(), asset.scale());
-            return Some(format!(
-                "to use it all the same: --mode {mode} --reference {chain}/{id}:{scale}"
-            ));
+            let (mode, asset) = (found.mode, reference::written(&found.reference));
+            return Some(format!("to use it all the same: --mode {mode} --reference {asset}"));
         }
         Error::Locked { .. } => "wait for the other process, or end it",
         Error::Version { .. } => "use the release that wrote it, or a later one",

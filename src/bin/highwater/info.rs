@@ -10,7 +10,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::failure::{Failure, one_line};
-use crate::print::{Form, facts, json_line, table};
+use crate::print::{Form, counted, facts, json_line, table};
 use crate::store_argument::{StoreArgument, existing};
 use crate::time::rfc3339;
 
@@ -19,8 +19,10 @@ Examples:
   highwater info /tmp/demo
   highwater info --store /tmp/demo --json | jq .last_lsn
 
-Exit codes: 0 sound; 1 an error of the machine; 2 the log ends in a torn tail, which the next
-opening cuts; 3 acknowledged data is damaged; 5 locked, or of an unknown version.";
+Exit codes: 0 sound, which includes a store that was not closed and that the next opening \
+recovers; 1 an error of the machine; 2 the log ends in a torn tail, which is not known to have been synced \
+and which the next opening leaves out; 3 acknowledged data is damaged; 4 is reserved; 5 locked, or \
+of an unknown version.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -49,10 +51,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
             return Err(Failure::of_store(directory)(error));
         }
     };
+    let reference = report.reference.clone();
     match form {
-        Form::Json => json_line(out, &Line::new(&report))?,
+        Form::Json => json_line(out, &Line::new(&report, reference))?,
         Form::Table => {
-            facts(out, &all_facts(directory, &report))?;
+            facts(out, &all_facts(directory, &report, reference))?;
             segments(out, &report.segments)?;
         }
     }
@@ -69,7 +72,7 @@ struct Line<'a> {
     format_version: u32,
     store_id: &'a str,
     mode: Option<&'a str>,
-    reference: Option<&'a str>,
+    reference: Option<String>,
     checkpoint_lsn: u64,
     previous_checkpoint_lsn: u64,
     durable_lsn: u64,
@@ -79,18 +82,19 @@ struct Line<'a> {
     segments: &'a [Segment],
     kept_segments: u64,
     base_bytes: u64,
+    disk_bytes: u64,
     tables: &'a [TableRows],
     stepped_over: &'a [Place],
 }
 
 impl<'a> Line<'a> {
-    fn new(report: &'a Report) -> Self {
+    fn new(report: &'a Report, reference: Option<String>) -> Self {
         Self {
             kind: "info",
             format_version: report.format_version,
             store_id: &report.store_id,
             mode: report.mode.as_deref(),
-            reference: report.reference.as_deref(),
+            reference,
             checkpoint_lsn: report.checkpoint_lsn,
             previous_checkpoint_lsn: report.previous_checkpoint_lsn,
             durable_lsn: report.durable_lsn,
@@ -100,6 +104,7 @@ impl<'a> Line<'a> {
             segments: &report.segments,
             kept_segments: report.kept_segments,
             base_bytes: report.base_bytes,
+            disk_bytes: report.base_bytes + segment_bytes(report),
             tables: &report.tables,
             stepped_over: &report.stepped_over,
         }
@@ -128,8 +133,16 @@ impl<'a> Damage<'a> {
     }
 }
 
-fn all_facts(directory: &Path, report: &Report) -> Vec<(&'static str, String)> {
-    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+fn segment_bytes(report: &Report) -> u64 {
+    report.segments.iter().map(|segment| segment.file_bytes).sum()
+}
+
+fn all_facts(
+    directory: &Path,
+    report: &Report,
+    reference: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
     let last_commit = match report.last_commit_at {
         Some(time) => format!("{} at {}", report.last_lsn, rfc3339(time)),
         None => "none".to_owned(),
@@ -139,14 +152,13 @@ fn all_facts(directory: &Path, report: &Report) -> Vec<(&'static str, String)> {
         ("store", directory.display().to_string()),
         ("store id", report.store_id.clone()),
         ("format", format!("version {}", report.format_version)),
-        ("mode", or_unknown(&report.mode)),
-        ("reference", or_unknown(&report.reference)),
+        ("mode", or_unknown(report.mode.clone())),
+        ("reference", or_unknown(reference)),
         ("last commit", last_commit),
         ("known as synced", format!("up to {}", report.durable_lsn)),
-        ("checkpoint", format!("{checkpoint}, before it {previous}")),
-        ("base", HumanBytes(report.base_bytes).to_string()),
-        ("log ends", log_end(&report.ending)),
-        ("kept segments", report.kept_segments.to_string()),
+        ("checkpoint", format!("{checkpoint} (previous {previous})")),
+        ("log ends", log_end(report)),
+        ("on disk", on_disk(report)),
     ];
     for table in &report.tables {
         let rows = HumanCount(table.rows);
@@ -165,14 +177,29 @@ fn all_facts(directory: &Path, report: &Report) -> Vec<(&'static str, String)> {
     all
 }
 
-fn log_end(ending: &LogEnd) -> String {
-    match ending {
-        LogEnd::Closed => "closed".to_owned(),
-        LogEnd::Unclosed => "not closed, and whole: the next opening recovers it".to_owned(),
-        LogEnd::TornTail { file, offset, bytes } => format!(
-            "in a torn tail: {bytes} bytes in {file} from offset {offset} were never acknowledged \
-             as synced; the next opening leaves them out"
-        ),
+/// The bytes of the base and of the log; what is kept of earlier logs is told by its number only.
+fn on_disk(report: &Report) -> String {
+    let (base, segments) = (report.base_bytes, segment_bytes(report));
+    let total = HumanBytes(base + segments);
+    let kept = match report.kept_segments {
+        0 => String::new(),
+        kept => format!(", and {} besides", counted(kept, "kept segment")),
+    };
+    format!("{total} (base {}, segments {}){kept}", HumanBytes(base), HumanBytes(segments))
+}
+
+fn log_end(report: &Report) -> String {
+    match &report.ending {
+        LogEnd::Closed => "closed (clean)".to_owned(),
+        LogEnd::Unclosed => "not closed: the next opening recovers it".to_owned(),
+        LogEnd::TornTail { file, offset, bytes } => {
+            let are = if *bytes == 1 { "is" } else { "are" };
+            let (bytes, last) = (counted(*bytes, "byte"), report.last_lsn);
+            format!(
+                "torn tail: {bytes} behind commit {last} in {file} at {offset} {are} not known to \
+                 have been synced; the next opening leaves them out"
+            )
+        }
         _ => "in a way that this program does not know".to_owned(),
     }
 }
@@ -182,7 +209,7 @@ fn segments(out: &mut impl Write, segments: &[Segment]) -> io::Result<()> {
         return Ok(());
     }
     let header = ["segment", "bytes", "batches", "first", "last", ""];
-    let mut table = table(header.into_iter());
+    let mut table = table(header);
     for segment in segments {
         let lsn = |lsn: Option<u64>| lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
         let restart = if segment.restart { "restart" } else { "" };

@@ -9,8 +9,10 @@ mod columns;
 mod failure;
 mod info;
 mod input;
+mod listing;
 mod market;
 mod print;
+mod reference;
 mod replay;
 mod store_argument;
 mod summary;
@@ -52,8 +54,9 @@ Examples:
   highwater tokens list --store /tmp/demo
   highwater info /tmp/demo
 
-Exit codes: 0 sound; 1 wrong usage, bad input or an error of the machine; 2 the log ends in a torn
-tail (info); 3 acknowledged data is damaged; 5 the store is locked or of an unknown version.";
+Exit codes: 0 done; 1 wrong usage, bad input or an error of the machine; 2 the log ends in a torn \
+tail, not known to have been synced (info); 3 acknowledged data is damaged; 4 is reserved; 5 the \
+store is locked or of an unknown version.";
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {

@@ -5,14 +5,9 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
-};
-use highwater::tokens::{Observed, Tick, Token};
+use comfy_table::{LineStyle, Row, Table, TableStyle};
 use indicatif::HumanCount;
 use serde::Serialize;
-
-use crate::time::rfc3339;
 
 /// What results are printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,149 +23,6 @@ impl Form {
     pub(crate) fn from_flag(json: bool) -> Self {
         if json { Self::Json } else { Self::Table }
     }
-}
-
-/// A token as one line of JSON.
-#[derive(Debug, Serialize)]
-pub(crate) struct TokenLine {
-    kind: &'static str,
-    chain: String,
-    address: String,
-    symbol: Option<String>,
-    name: Option<String>,
-    decimals: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ticks: Option<u64>,
-    current: Option<String>,
-    current_at: Option<String>,
-    max: Option<String>,
-    max_at: Option<String>,
-    min: Option<String>,
-    min_at: Option<String>,
-    first: Option<String>,
-    first_at: Option<String>,
-}
-
-impl TokenLine {
-    /// `ticks` is how many rows of this run were about the token, where there was a run.
-    pub(crate) fn new(token: &Token, ticks: Option<u64>) -> Self {
-        let text = |text: &Option<Observed<Box<str>>>| {
-            text.as_ref().map(|observed| observed.value.to_string())
-        };
-        let price = |tick: Option<&Tick>| tick.map(|tick| tick.price.to_string());
-        let time = |tick: Option<&Tick>| tick.map(|tick| rfc3339(tick.observed_at));
-        let (current, max) = (token.current.as_ref(), token.max.as_ref());
-        let (min, first) = (token.min.as_ref(), token.first.as_ref());
-        Self {
-            kind: "token",
-            chain: token.key.chain().to_owned(),
-            address: token.key.address().to_owned(),
-            symbol: text(&token.symbol),
-            name: text(&token.name),
-            decimals: token.decimals,
-            ticks,
-            current: price(current),
-            current_at: time(current),
-            max: price(max),
-            max_at: time(max),
-            min: price(min),
-            min_at: time(min),
-            first: price(first),
-            first_at: time(first),
-        }
-    }
-}
-
-/// Prints tokens one by one, in the form asked for.
-pub(crate) struct TokenPrinter {
-    form: Form,
-    table: Table,
-    with_ticks: bool,
-    narrow: bool,
-    rows: u64,
-}
-
-impl TokenPrinter {
-    /// A printer of tokens alone, or of tokens with their ticks in a run.
-    pub(crate) fn new(form: Form, with_ticks: bool) -> Self {
-        let ticks = with_ticks.then_some("ticks");
-        let header = ["chain", "address", "symbol"].into_iter().chain(ticks);
-        let header = header.chain(["current", "current at", "max", "max at"]);
-        let table = table(header);
-        let narrow = table.width().is_some_and(|width| width < FULL_WIDTH);
-        Self { form, table, with_ticks, narrow, rows: 0 }
-    }
-
-    /// Takes one token: a JSON line is printed at once, a table row at the end.
-    pub(crate) fn token(&mut self, out: &mut impl Write, line: &TokenLine) -> io::Result<()> {
-        self.rows += 1;
-        if self.form == Form::Json {
-            return json_line(out, line);
-        }
-        let text = |text: &Option<String>| visible(text.as_deref().unwrap_or("-"));
-        let time = |time: &Option<String>| table_time(&text(time), self.narrow);
-        let address = visible(&line.address);
-        let address = if self.narrow { middle_cut(&address) } else { address };
-        let ticks = line.ticks.filter(|_| self.with_ticks);
-        let names = [visible(&line.chain), address, text(&line.symbol)];
-        let names = names.into_iter().chain(ticks.map(|ticks| HumanCount(ticks).to_string()));
-        let (current, max) = (text(&line.current), text(&line.max));
-        let ends = [current, time(&line.current_at), max, time(&line.max_at)];
-        self.table.add_row(names.chain(ends));
-        Ok(())
-    }
-
-    /// Prints what was kept for the end.
-    pub(crate) fn finish(mut self, out: &mut impl Write) -> io::Result<()> {
-        if self.form == Form::Json || self.rows == 0 {
-            return Ok(());
-        }
-        let current = if self.with_ticks { 4 } else { 3 };
-        let padding = if self.narrow { (0, 1) } else { (0, 2) };
-        for (place, column) in self.table.column_iter_mut().enumerate() {
-            column.set_padding(padding);
-            if place == current + 1 || place == current + 3 {
-                // A time may be broken between date and clock, and nowhere else.
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(DATE_WIDTH)));
-            } else if place >= 3 {
-                // A number that is broken over two lines is easily misread.
-                column.set_cell_alignment(CellAlignment::Right);
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        writeln!(out, "{}", self.table.trim_fmt())
-    }
-}
-
-/// A terminal narrower than this shows long addresses cut in the middle and times to the second.
-const FULL_WIDTH: u16 = 150;
-
-/// A date and a blank.
-const DATE_WIDTH: u16 = 11;
-
-/// The two ends of a long address; whole ones are in JSON and in `tokens show`.
-fn middle_cut(address: &str) -> String {
-    const END_CHARS: usize = 4;
-    let letters: Vec<char> = address.chars().collect();
-    if letters.len() <= 3 * END_CHARS {
-        return address.to_owned();
-    }
-    let head: String = letters[..END_CHARS].iter().collect();
-    let tail: String = letters[letters.len() - END_CHARS..].iter().collect();
-    format!("{head}…{tail}")
-}
-
-/// An RFC 3339 time as a table shows it: with a blank to break at, to the microsecond or, in a
-/// narrow one, to the second.
-fn table_time(time: &str, narrow: bool) -> String {
-    let Some((date, clock)) = time.trim_end_matches('Z').split_once('T') else {
-        return time.to_owned();
-    };
-    let clock = match clock.split_once('.') {
-        Some((seconds, _)) if narrow => seconds,
-        _ => clock,
-    };
-    format!("{date} {clock}")
 }
 
 /// Says something about the results, on standard error. Nobody listening is no fault.
@@ -193,15 +45,18 @@ pub(crate) fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Res
     writeln!(out)
 }
 
-/// A table that fits the terminal, or is as wide as it needs to be where there is none.
-pub(crate) fn table<'a>(header: impl Iterator<Item = &'a str>) -> Table {
+/// How many of what.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", HumanCount(count))
+}
+
+/// A table that is as wide as its text: a number broken over two lines is easily misread.
+pub(crate) fn table(header: impl Into<Row>) -> Table {
     const STYLE: TableStyle =
         TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
     let mut table = Table::new();
-    table
-        .load_style(STYLE)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.collect::<Vec<_>>());
+    table.load_style(STYLE).set_header(header);
     table
 }
 
@@ -236,15 +91,11 @@ mod tests {
         assert_eq!(visible("Ünï 狗 ₿"), "Ünï 狗 ₿");
     }
 
-    /// A narrow table shows less of addresses and times, and never less of what is short.
+    /// One is not many.
     #[test]
-    fn tables_cut_only_what_can_be_spared() {
-        assert_eq!(middle_cut("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"), "0xc0…6cc2");
-        assert_eq!(middle_cut("BTCUSDT-PERP"), "BTCUSDT-PERP");
-        assert_eq!(middle_cut(&"狗".repeat(20)), "狗狗狗狗…狗狗狗狗");
-        let time = "2024-08-08T23:54:15.342000Z";
-        assert_eq!(table_time(time, false), "2024-08-08 23:54:15.342000");
-        assert_eq!(table_time(time, true), "2024-08-08 23:54:15");
-        assert_eq!(table_time("-", true), "-");
+    fn a_count_agrees_with_its_noun() {
+        assert_eq!(counted(1, "bad row"), "1 bad row");
+        assert_eq!(counted(0, "bad row"), "0 bad rows");
+        assert_eq!(counted(20_000, "byte"), "20,000 bytes");
     }
 }

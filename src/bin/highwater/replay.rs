@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use highwater::money::Asset;
 use highwater::{Durability, Mode, Options, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,7 +16,8 @@ use crate::columns::ColumnFlags;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::market::Market;
-use crate::print::{Form, note};
+use crate::print::{Form, counted, note};
+use crate::reference;
 use crate::store_argument::StoreArgument;
 use crate::trades::{InputError, Trades};
 
@@ -29,8 +29,12 @@ Examples:
   highwater replay --store /tmp/demo dump.csv --time block_time --time-unit rfc3339 \\
       --chain-name solana --address mint --price usd
 
-Every row is one tick: its time, venue, trade number and price together say which. A tick that the
-store has already seen changes nothing, so a replay can be repeated, or go on after a crash.";
+Every row is one tick: its time, venue, trade number and price together say which. A tick that \
+the store has already seen changes nothing, so a replay can be repeated, or go on after a crash.
+
+A bad row is told and passed over; a replay without one good row among its rows fails. `syncs` \
+counts those of files and of directories, and `bytes written` includes the room that the journal \
+prepares ahead; neither has what opening and closing the store took.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -138,8 +142,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     }
     let form = Form::from_flag(arguments.json);
     run.print(&store, directory, &ticks, form, out)?;
+    if !matches!(outcome, Err(Failure::Strict { .. })) {
+        // With --strict the failure names the one bad row.
+        run.tell_problems();
+    }
     store.close().map_err(Failure::of_store(directory))?;
-    outcome
+    outcome?;
+    run.good_rows()
 }
 
 fn market(
@@ -148,7 +157,10 @@ fn market(
     progress: &ProgressBar,
 ) -> Result<(), Failure> {
     let (seed, rows) = (arguments.seed, arguments.rows);
-    note(&format!("no FILE: replaying a made-up market of {rows} rows (--seed {seed})"));
+    note(&format!(
+        "no FILE: replaying a made-up market of {} (--seed {seed})",
+        counted(rows, "row")
+    ));
     let trades = Market::new(seed).zip(0..rows).map(|(trade, _)| trade);
     let trades = trades.inspect(|_| progress.inc(1)).map(|trade| Ok(Ok(trade)));
     batches.replay(format!("<market {seed}>"), trades)
@@ -185,21 +197,12 @@ fn check(inputs: &[Input], flags: &ColumnFlags) -> Result<Option<u64>, Failure> 
 }
 
 fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
-    Options::new(arguments.mode.into(), reference(&arguments.reference)?)
+    let text = &arguments.reference;
+    let asset = reference::parse(text).ok_or_else(|| Failure::Reference { text: text.clone() })?;
+    Options::new(arguments.mode.into(), asset)
         .durability(arguments.durability.into())
         .open(directory)
         .map_err(Failure::of_store(directory))
-}
-
-/// The currency that `text` names, as USD, USD:6 or CHAIN/ID:6.
-fn reference(text: &str) -> Result<Asset, Failure> {
-    let (name, scale) = text.rsplit_once(':').unwrap_or((text, "6"));
-    let (chain, id) = name.split_once('/').unwrap_or(("fiat", name));
-    let asset = scale.parse().ok().map(|scale| Asset::new(chain, id, scale));
-    match asset {
-        Some(Ok(asset)) => Ok(asset),
-        _ => Err(Failure::Reference { text: text.to_owned() }),
-    }
 }
 
 /// A bar on standard error; where that is no terminal, nothing is drawn.

@@ -11,7 +11,8 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::print::{Form, TokenLine, TokenPrinter, facts, json_line, note};
+use crate::listing::{TokenLine, TokenPrinter};
+use crate::print::{Form, counted, facts, json_line, note};
 use crate::trades::RowProblem;
 
 /// The figures of one run.
@@ -54,7 +55,8 @@ impl Problem {
         Self { file, line, column, text, reason }
     }
 
-    fn sentence(&self) -> String {
+    /// The row, where it stands and what is wrong with it.
+    pub(crate) fn sentence(&self) -> String {
         let column = self.column.as_deref();
         let column = column.map_or_else(String::new, |column| format!(" column {column}:"));
         let (file, line) = (&self.file, self.line);
@@ -66,13 +68,22 @@ impl Run {
     /// Notes how long the run took, and what the store did meanwhile.
     pub(crate) fn took(&mut self, time: Duration, before: &Stats, after: &Stats) {
         self.seconds = time.as_secs_f64();
-        let millis = time.as_millis().max(1);
-        let rate = u128::from(self.rows) * 1_000 / millis;
-        self.rows_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+        // A float saturates where it becomes a whole number, and nothing in no time is nothing.
+        self.rows_per_second = (self.rows as f64 / self.seconds).round() as u64;
         self.commits = after.commits - before.commits;
-        self.syncs = after.syncs - before.syncs;
+        let syncs = |stats: &Stats| stats.syncs + stats.directory_syncs;
+        self.syncs = syncs(after) - syncs(before);
         self.bytes_written = after.bytes_written - before.bytes_written;
         self.peak_memory_bytes = peak_memory_bytes();
+    }
+
+    /// Fails if there were rows and not one was good.
+    pub(crate) fn good_rows(&self) -> Result<(), Failure> {
+        let (malformed, refused) = (self.malformed, self.refused);
+        if self.rows > 0 && malformed + refused == self.rows {
+            return Err(Failure::NoGoodRow { malformed, refused });
+        }
+        Ok(())
     }
 
     /// Prints the tokens that the run was about as they stand now, and the run itself.
@@ -88,11 +99,11 @@ impl Run {
         let snapshot = store.snapshot();
         let mut keys: Vec<_> = ticks.iter().collect();
         keys.sort_unstable();
-        let mut printer = TokenPrinter::new(form, true);
+        let mut printer = TokenPrinter::with_ticks(form);
         for (key, ticks) in keys {
             let token = snapshot.tokens().get(key).map_err(highwater::Error::from);
             if let Some(token) = token.map_err(&failed)? {
-                printer.token(out, &TokenLine::new(&token, Some(*ticks)))?;
+                printer.token(out, &TokenLine { token: &token, ticks: Some(*ticks) })?;
             }
         }
         printer.finish(out)?;
@@ -103,7 +114,12 @@ impl Run {
                 facts(out, &self.facts())?;
             }
         }
-        self.tell_problems();
+        if self.rows_of_uncounted_tokens > 0 {
+            let rows = HumanCount(self.rows_of_uncounted_tokens);
+            note(&format!(
+                "rows of tokens not listed above: {rows}; `highwater tokens list` shows all"
+            ));
+        }
         Ok(())
     }
 
@@ -114,7 +130,7 @@ impl Run {
             ("changed", count(self.changed)),
             ("malformed", count(self.malformed)),
             ("refused", count(self.refused)),
-            ("seconds", format!("{:.3}", self.seconds)),
+            ("seconds", format!("{:.6}", self.seconds)),
             ("rows/s", count(self.rows_per_second)),
             ("commits", count(self.commits)),
             ("syncs", count(self.syncs)),
@@ -127,19 +143,13 @@ impl Run {
     }
 
     /// Shows the first bad rows, and says what is not shown.
-    fn tell_problems(&self) {
+    pub(crate) fn tell_problems(&self) {
         for problem in &self.problems {
             note(&problem.sentence());
         }
         let more = (self.malformed + self.refused).saturating_sub(self.problems.len() as u64);
         if more > 0 {
-            note(&format!("... and {} more bad rows", HumanCount(more)));
-        }
-        if self.rows_of_uncounted_tokens > 0 {
-            let rows = HumanCount(self.rows_of_uncounted_tokens);
-            note(&format!(
-                "{rows} rows are of tokens not listed above: `highwater tokens list` shows all"
-            ));
+            note(&format!("... and {}", counted(more, "more bad row")));
         }
     }
 }
@@ -157,4 +167,19 @@ fn peak_memory_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sync of a directory takes as long as one of a file: a count without it flatters the store.
+    #[test]
+    fn syncs_of_directories_count() {
+        let (before, mut after) = (Stats::default(), Stats::default());
+        (after.syncs, after.directory_syncs) = (3, 2);
+        let mut run = Run::default();
+        run.took(Duration::from_micros(500), &before, &after);
+        assert_eq!((run.syncs, run.rows_per_second), (5, 0));
+    }
 }

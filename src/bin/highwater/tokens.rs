@@ -5,12 +5,12 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use highwater::ReadOnly;
-use highwater::tokens::{Error, Observed, Token, TokenKey};
+use highwater::tokens::{Error, Token, TokenKey};
 
 use crate::failure::Failure;
-use crate::print::{Form, TokenLine, TokenPrinter, facts, json_line, note, visible};
+use crate::listing::{TokenLine, TokenPrinter, all_facts};
+use crate::print::{Form, facts, json_line, note, visible};
 use crate::store_argument::StoreArgument;
-use crate::time::rfc3339;
 
 /// How many tokens a table lists where no limit is given; JSON lines have none.
 const TABLE_LIMIT: u64 = 1_000;
@@ -32,7 +32,10 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   highwater tokens list --store /tmp/demo
   highwater tokens list --store /tmp/demo --chain ethereum --prefix 0xab --limit 20
-  highwater tokens list --store /tmp/demo --json | jq -r 'select(.max == .current) | .symbol'";
+  highwater tokens list --store /tmp/demo --json | jq -r '.symbol + \" \" + .max'
+
+On a terminal too narrow for all of it, the table leaves out the times and then the middles of \
+long addresses; piped, it is always whole.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -85,14 +88,15 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
         (None, Form::Table) => TABLE_LIMIT,
     };
     let reading = Reading::open(&arguments.store)?;
-    let mut printer = TokenPrinter::new(form, false);
+    let mut printer = TokenPrinter::new(form);
     let matching = reading.matching(arguments.chain.as_deref(), &arguments.prefix);
     for (listed, token) in (0..).zip(matching) {
         if listed == limit {
-            note(&format!("more than {limit} tokens match: --limit 0 lists them all"));
+            note(&format!("{limit} listed, and more match: --limit 0 lists them all"));
             break;
         }
-        printer.token(out, &TokenLine::new(&reading.checked(token)?, None))?;
+        let token = &reading.checked(token)?;
+        printer.token(out, &TokenLine { token, ticks: None })?;
     }
     printer.finish(out)?;
     Ok(())
@@ -107,40 +111,10 @@ fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
         named => reading.find(&named.concat())?,
     };
     match Form::from_flag(arguments.json) {
-        Form::Json => json_line(out, &TokenLine::new(&token, None))?,
+        Form::Json => json_line(out, &TokenLine { token: &token, ticks: None })?,
         Form::Table => facts(out, &all_facts(&token))?,
     }
     Ok(())
-}
-
-fn all_facts(token: &Token) -> Vec<(&'static str, String)> {
-    let text = |text: &Option<Observed<Box<str>>>| match text {
-        Some(text) => text.value.to_string(),
-        None => "-".to_owned(),
-    };
-    let mut all = vec![
-        ("chain", token.key.chain().to_owned()),
-        ("address", token.key.address().to_owned()),
-        ("symbol", text(&token.symbol)),
-        ("name", text(&token.name)),
-        ("decimals", token.decimals.map_or_else(|| "-".to_owned(), |count| count.to_string())),
-    ];
-    let ticks = [
-        ("current", &token.current),
-        ("max", &token.max),
-        ("min", &token.min),
-        ("first", &token.first),
-    ];
-    for (name, tick) in ticks {
-        let shown = match tick {
-            Some(tick) => {
-                format!("{} at {} from {}", tick.price, rfc3339(tick.observed_at), tick.source)
-            }
-            None => "-".to_owned(),
-        };
-        all.push((name, shown));
-    }
-    all
 }
 
 /// A store opened for reading, and one consistent state of it.

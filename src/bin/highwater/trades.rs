@@ -14,6 +14,7 @@ use indicatif::ProgressBar;
 
 use crate::columns::{ColumnError, ColumnFlags, Columns, Place};
 use crate::input::{Input, LINE_LIMIT, Line, Lines};
+use crate::print::counted;
 
 /// One observed price: what a row of a trade file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(crate) enum InputError {
     Read { label: String, line: u64, source: io::Error },
     #[error("{label} is empty: its first line should name the columns")]
     Empty { label: String },
-    #[error("{label} does not begin with a line of headers: the line is {reason}")]
+    #[error("{label} does not begin with a line of headers: {reason}")]
     NoHeaders { label: String, reason: &'static str },
     #[error("{label}: {source} (its headers are: {headers})")]
     Columns { label: String, headers: String, source: ColumnError },
@@ -79,7 +80,7 @@ impl Trades {
         let mut buffer = Vec::new();
         let headers = match lines.read(&mut buffer) {
             Ok(Line::Whole) => parse_headers(&buffer),
-            Ok(Line::TooLong) => Err("longer than 65,536 bytes"),
+            Ok(Line::TooLong) => Err("the line is longer than 65,536 bytes"),
             Ok(Line::End) => return Err(InputError::Empty { label }),
             Err(source) => {
                 return Err(InputError::Read { label, line: 0, source });
@@ -204,7 +205,10 @@ impl Trades {
         }
         let (fields, headers) = (self.record.len(), self.headers.len());
         if fields != headers {
-            let reason = format!("it has {fields} fields where the headers have {headers}");
+            let reason = format!(
+                "it has {} where the headers have {headers}",
+                counted(fields as u64, "field")
+            );
             return Err(self.problem(None, reason));
         }
         self.trade()
@@ -238,7 +242,7 @@ fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
     let mut record = ByteRecord::new();
     split(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), &mut record)?;
     let headers = record.iter().map(|header| String::from_utf8(header.trim_ascii().to_vec()));
-    headers.collect::<Result<_, _>>().map_err(|_| "not UTF-8 text")
+    headers.collect::<Result<_, _>>().map_err(|_| "the line is not UTF-8 text")
 }
 
 /// Splits one line into its fields. Quotes are rare in trade files, and a line without any needs
@@ -247,7 +251,7 @@ fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
     record.clear();
     match line.iter().filter(|byte| **byte == b'"').count() {
         0 => line.split(|byte| *byte == b',').for_each(|field| record.push_field(field)),
-        quotes if quotes % 2 == 1 => return Err("a quote is not closed on its line"),
+        quotes if quotes % 2 == 1 => return Err("a quote is not closed on the line"),
         _ => {
             let mut reader = csv::ReaderBuilder::new()
                 .has_headers(false)
@@ -255,7 +259,7 @@ fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
                 .buffer_capacity(line.len())
                 .from_reader(line);
             if !reader.read_byte_record(record).unwrap_or(false) {
-                return Err("not a row of comma-separated values");
+                return Err("the line is not a row of comma-separated values");
             }
         }
     }

@@ -15,6 +15,9 @@ use super::room::Room;
 use super::scan::Batch;
 use super::segment::{Announcement, Segment, Spare};
 
+/// How much is written at once; see why preallocation writes no more.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// How much a restart segment will take: found out in a first pass over the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Measure {
@@ -38,7 +41,8 @@ pub(crate) struct Restart {
     what: Announcement,
     above: Lsn,
     offset: u64,
-    batch: Vec<u8>,
+    /// Whole batches that are to be written at `offset`, many small ones at once.
+    buffer: Vec<u8>,
 }
 
 impl Restart {
@@ -55,7 +59,7 @@ impl Restart {
         let len = (filled + END_LEN + more).next_multiple_of(64 * 1024);
         let spare = room.preallocate(filled, len)?;
         let what = room.next_announcement(restart_lsn);
-        Ok(Self { spare, what, above, offset: SEGMENT_HEADER_LEN, batch: Vec::new() })
+        Ok(Self { spare, what, above, offset: SEGMENT_HEADER_LEN, buffer: Vec::new() })
     }
 
     /// Writes the commits of one batch that lie above the previous checkpoint.
@@ -64,14 +68,14 @@ impl Restart {
         if commits.is_empty() {
             return Ok(());
         }
-        self.batch.clear();
-        self.batch.resize(BATCH_HEADER_LEN as usize, 0);
+        let start = self.buffer.len();
+        self.buffer.resize(start + BATCH_HEADER_LEN as usize, 0);
         for commit in commits {
-            self.batch.extend_from_slice(commit.bytes);
+            self.buffer.extend_from_slice(commit.bytes);
         }
-        self.batch.resize(align(self.batch.len() as u64) as usize, 0);
-        let payload = &self.batch[BATCH_HEADER_LEN as usize..];
-        let header = BatchHeader {
+        self.buffer.resize(align(self.buffer.len() as u64) as usize, 0);
+        let (header, payload) = self.buffer[start..].split_at_mut(BATCH_HEADER_LEN as usize);
+        let written = BatchHeader {
             payload_len: payload.len() as u32,
             first_lsn,
             durable_lsn: first_lsn - 1,
@@ -80,14 +84,20 @@ impl Restart {
             payload_crc: crc32fast::hash(payload),
             kind: BatchKind::Commits,
         };
-        self.batch[..BATCH_HEADER_LEN as usize].copy_from_slice(&header.encode());
-        self.spare.write_at(self.offset, &self.batch)?;
-        self.offset += self.batch.len() as u64;
+        header.copy_from_slice(&written.encode());
+        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.spare.write_at(self.offset, &self.buffer)?;
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
         Ok(())
     }
 
     /// Syncs the segment and gives it its name: from here on the recovery counts.
-    pub(crate) fn finish(self, room: &mut Room) -> Result<Segment, Error> {
+    pub(crate) fn finish(mut self, room: &mut Room) -> Result<Segment, Error> {
+        self.flush()?;
         let segment = room.announce(self.spare, self.what)?;
         Ok(Segment { offset: self.offset, ..segment })
     }
