@@ -10,6 +10,8 @@
 mod base;
 mod checkpoint;
 mod create;
+#[cfg(test)]
+mod epoch_tests;
 mod error;
 pub(crate) mod journal;
 mod life;
@@ -71,6 +73,7 @@ pub(crate) struct Engine {
     base_checked: AtomicBool,
     commits: AtomicU64,
     opening: Opening,
+    epoch: u64,
     /// Last, so that it is given up when everything else is gone.
     _lock: Box<dyn DiskLock>,
 }
@@ -85,6 +88,15 @@ impl Engine {
     fn view(&self) -> Arc<View> {
         // Publishing is one assignment: the view is whole even after a panic.
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The number of this opening: greater than that of any opening before it.
+    ///
+    /// It is the number of the first segment that this opening wrote, which had its name durably
+    /// before the opening returned.
+    #[cfg_attr(not(test), expect(dead_code, reason = "operations will belong to it"))]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     fn publish(&self, view: View) {

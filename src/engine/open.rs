@@ -106,6 +106,7 @@ fn assemble(
         base_written_bytes,
     };
     let base_checked = parts.base.is_checked();
+    let epoch = parts.segment.number;
     let journal = Journal::new(parts.room, parts.segment, parts.last);
     journal.refill_reserve()?;
     let writer = Writer { last_micros: parts.last_micros, ..Writer::default() };
@@ -123,6 +124,7 @@ fn assemble(
         base_checked: AtomicBool::new(base_checked),
         commits: AtomicU64::new(0),
         opening: parts.opening,
+        epoch,
         _lock: lock,
     })
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::journal::{Purpose, RoomOptions};
 use super::options::{Background, EngineOptions};
-use super::{Durability, Engine, Error, KeyRange, Reader, Running, Table, open};
-use crate::clock::ManualClock;
+use super::{Durability, Engine, Error, KeyRange, Reader, Running, Table, Tx, open};
+use crate::clock::{ManualClock, Timestamp};
 use crate::disk::{Disk, MemoryDisk};
 
-const ROWS: Table = Table(7);
+pub(super) const ROWS: Table = Table(7);
 
-fn options() -> EngineOptions {
+pub(super) fn options() -> EngineOptions {
     EngineOptions {
         identity: b"test".to_vec(),
         memtable_bytes: 64 * 1024,
@@ -155,6 +155,70 @@ fn what_is_too_large_leaves_no_trace() {
     assert_eq!(keys_of_len(engine, 1024), 7);
     drop(running);
     assert_eq!(keys_of_len(start(&disk).engine(), 1024), 7);
+}
+
+/// An order is about to go out, and the bot's own commits are `Written` because they are many. The one
+/// that says "it goes out" must be on the disk all the same before the call answers.
+#[test]
+fn a_commit_can_insist_on_its_sync() {
+    let disk = MemoryDisk::new();
+    let running = start(&disk);
+    let engine = running.engine();
+    let commit = |body: fn(&mut Tx)| {
+        let staged = engine.stage(Durability::Written, Purpose::Ordinary, |tx| {
+            body(tx);
+            Ok::<_, Error>(())
+        });
+        staged.unwrap().ticket.wait().unwrap();
+        let stats = engine.stats();
+        (stats.visible, stats.synced)
+    };
+    let put = |tx: &mut Tx| tx.put(ROWS, b"a", b"1".to_vec());
+    assert_eq!(commit(put), (1, 0), "nothing waits for the sync by itself");
+    assert_eq!(
+        commit(|tx| {
+            tx.require_sync();
+            tx.put(ROWS, b"b", b"1".to_vec());
+        }),
+        (2, 2)
+    );
+    assert_eq!(commit(put), (3, 2), "only that one commit insisted");
+    assert_eq!(commit(|_| {}), (3, 2));
+    assert_eq!(commit(|tx| tx.require_sync()), (3, 3), "what was read is synced too");
+    // Nobody waited: it is for the sync that the next one to wait does.
+    let staged = engine.stage(Durability::Written, Purpose::Ordinary, |tx| {
+        tx.require_sync();
+        tx.put(ROWS, b"c", b"1".to_vec());
+        Ok::<_, Error>(())
+    });
+    drop(staged.unwrap().ticket);
+    assert_eq!(commit(put), (5, 5));
+}
+
+/// The clock is set back by an hour. What is stored afterwards must not look older than what was
+/// stored before, also when the store was closed in between.
+#[test]
+fn stored_times_never_run_backwards() {
+    let disk = MemoryDisk::new();
+    let clock = ManualClock::new(Timestamp::from_micros(5_000));
+    let options = || EngineOptions { clock: Arc::new(clock.clone()), ..options() };
+    let open = || Running::start(open(Arc::new(disk.clone()), options(), true).unwrap()).unwrap();
+    let micros = |running: &Running| {
+        let staged = running.engine().stage(Durability::Synced, Purpose::Ordinary, |tx| {
+            tx.put(ROWS, b"a", tx.micros().to_le_bytes().to_vec());
+            Ok::<_, Error>(tx.micros())
+        });
+        staged.unwrap().outcome.unwrap()
+    };
+    let running = open();
+    assert_eq!(micros(&running), 5_000);
+    clock.set(Timestamp::from_micros(1_000));
+    assert_eq!(micros(&running), 5_000);
+    drop(running);
+    let running = open();
+    assert_eq!(micros(&running), 5_000);
+    clock.set(Timestamp::from_micros(6_000));
+    assert_eq!(micros(&running), 6_000);
 }
 
 /// The page of limits is what users read; it must say what the code does.

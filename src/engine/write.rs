@@ -45,6 +45,7 @@ pub(crate) struct Tx {
     note: String,
     micros: i64,
     next_lsn: Lsn,
+    requires_sync: bool,
 }
 
 impl Tx {
@@ -69,6 +70,21 @@ impl Tx {
     /// Says what the commit is, for the reader of the log. The last word counts.
     pub(crate) fn note(&mut self, note: &str) {
         note.clone_into(&mut self.note);
+    }
+
+    /// The time that this commit will carry, in microseconds since 1970 UTC: the clock's, or that of
+    /// the commit before where the clock has gone back since. Times that are stored are this one, so
+    /// that histories read forward.
+    #[cfg_attr(not(test), expect(dead_code, reason = "claims will carry it"))]
+    pub(crate) fn micros(&self) -> i64 {
+        self.micros
+    }
+
+    /// Makes the call wait until the commit survives power loss, whatever durability it asked for.
+    /// Where nothing was written, it waits for what it read.
+    #[cfg_attr(not(test), expect(dead_code, reason = "operations will start with it"))]
+    pub(crate) fn require_sync(&mut self) {
+        self.requires_sync = true;
     }
 
     /// The LSN that this commit will have if it writes anything.
@@ -103,6 +119,7 @@ pub(crate) struct Ticket {
     lsn: Lsn,
     /// Whether the call has rows of its own in flight, or only waits for what it read.
     wrote: bool,
+    requires_sync: bool,
 }
 
 impl Ticket {
@@ -113,7 +130,10 @@ impl Ticket {
 
     /// Waits until the commit is visible and as durable as was asked.
     pub(crate) fn wait(self) -> Result<(), Error> {
-        match self.engine.journal.group.wait(Goal::Visible(self.lsn)) {
+        // What is synced is visible: both move in the same turn.
+        let goal =
+            if self.requires_sync { Goal::Synced(self.lsn) } else { Goal::Visible(self.lsn) };
+        match self.engine.journal.group.wait(goal) {
             Ok(()) => Ok(()),
             Err(Failure::InFlight(cause)) if self.wrote => Err(Error::Unknown { cause }),
             Err(Failure::InFlight(cause)) => Err(Error::Poisoned { cause }),
@@ -170,6 +190,7 @@ impl Engine {
         let mut writer = self.lock_writer()?;
         let mut tx = self.begin(&writer);
         let outcome = body(&mut tx);
+        let requires_sync = tx.requires_sync && outcome.is_ok();
         let commit = match &outcome {
             Ok(_) if !tx.staged.is_empty() => {
                 self.commit(&mut writer, tx, durability, purpose).map(Some)
@@ -180,7 +201,7 @@ impl Engine {
         drop(writer);
         drop(here);
         self.request_checkpoint_if_due();
-        let ticket = |lsn, wrote| Ticket { engine: self.clone(), lsn, wrote };
+        let ticket = |lsn, wrote| Ticket { engine: self.clone(), lsn, wrote, requires_sync };
         match commit {
             Ok(Some(lsn)) => Ok(Staged { outcome, ticket: ticket(lsn, true) }),
             Ok(None) => Ok(Staged { outcome, ticket: ticket(newest, false) }),
@@ -213,6 +234,7 @@ impl Engine {
             note: String::new(),
             micros: self.options.clock.now().as_micros().max(writer.last_micros),
             next_lsn: self.journal.group.staged() + 1,
+            requires_sync: false,
         }
     }
 
@@ -224,8 +246,8 @@ impl Engine {
         durability: Durability,
         purpose: Purpose,
     ) -> Result<Lsn, Error> {
-        let Tx { engine: _, view, staged, note, micros, next_lsn: lsn } = tx;
-        let synced = durability == Durability::Synced;
+        let Tx { engine: _, view, staged, note, micros, next_lsn: lsn, requires_sync } = tx;
+        let synced = requires_sync || durability == Durability::Synced;
         let header = CommitHeader {
             time_micros: micros,
             synced,
