@@ -3,8 +3,10 @@
 //!
 //! A [`Store`] is a directory. It keeps the bot's **tokens**: for each the first, latest, lowest and
 //! highest price ever seen, merged so that any number of writers in any order come to the same row,
-//! and so that the high-water mark never falls. A journal of its own makes a commit durable with one
-//! small write and one sync; behind it the state lives in a [redb](https://docs.rs/redb) B-tree.
+//! and so that the high-water mark never falls. Beside them it keeps what was dealt with already:
+//! **claims** on outside events, each granted once, and **cursors**. A journal of its own makes a
+//! commit durable with one small write and one sync; behind it the state lives in a
+//! [redb](https://docs.rs/redb) B-tree.
 //!
 //! ```
 //! use highwater::{Asset, Error, Mode, Options, Timestamp, TokenKey, Update};
@@ -65,6 +67,7 @@ pub mod disk;
 mod engine;
 pub mod inspect;
 pub mod money;
+pub mod processed;
 mod store;
 pub mod tokens;
 
@@ -72,9 +75,13 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use engine::journal::{Error as JournalError, Poison, Problem};
 pub use engine::{Background, BaseError, Damage, Durability, Error as EngineError, Lsn};
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
+pub use processed::{
+    Claim, ClaimOutcome, ClaimRecord, ClaimState, Claims, ClaimsMut, Cursor, Cursors, CursorsMut,
+    StoredClaim,
+};
 pub use store::{
     Cut, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Snapshot, Stats, Store,
-    StoreTokens, Ticket, Tx,
+    StoreClaims, StoreCursors, StoreTokens, Ticket, Tx,
 };
 pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, TokensMut, Update};
 

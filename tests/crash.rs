@@ -19,6 +19,8 @@ mod every;
 mod history;
 #[path = "crash/images.rs"]
 mod images;
+#[path = "crash/processed.rs"]
+mod processed;
 #[path = "crash/promises.rs"]
 mod promises;
 #[path = "crash/seeds.rs"]

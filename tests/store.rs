@@ -8,6 +8,7 @@ mod store {
     pub(crate) mod figures;
     pub(crate) mod offline;
     pub(crate) mod opening;
+    pub(crate) mod processed;
     pub(crate) mod reading;
     pub(crate) mod writing;
 }

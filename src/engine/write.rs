@@ -75,7 +75,6 @@ impl Tx {
     /// The time that this commit will carry, in microseconds since 1970 UTC: the clock's, or that of
     /// the commit before where the clock has gone back since. Times that are stored are this one, so
     /// that histories read forward.
-    #[cfg_attr(not(test), expect(dead_code, reason = "claims will carry it"))]
     pub(crate) fn micros(&self) -> i64 {
         self.micros
     }

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::disk::{Disk, RealDisk};
 use crate::engine::journal::Ending;
 use crate::engine::{Lsn, Offline, Table};
+use crate::processed::{CLAIMS, CURSORS};
 use crate::store::{Error, Identity};
 use crate::tokens::TOKENS;
 
@@ -201,6 +202,8 @@ fn tables(offline: &Offline) -> Result<Vec<TableRows>, Error> {
 fn table_name(table: Table) -> &'static str {
     match table {
         TOKENS => "tokens",
+        CLAIMS => "claims",
+        CURSORS => "cursors",
         _ => "",
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::engine::journal::{Error as JournalError, Poison};
 use crate::engine::{self, BaseError, Lsn};
 use crate::money::{self, TokenKey};
-use crate::tokens;
+use crate::{processed, tokens};
 
 use super::identity::Identity;
 
@@ -146,6 +146,30 @@ pub enum Error {
         /// The decimals refused.
         given: u8,
     },
+    /// An event lies further ahead of the store's clock than is believed. It was not claimed.
+    #[error("the event {} in {namespace} is of {} us, which is later than {} us, the latest time \
+        believed now", key.escape_ascii(), event_time.as_micros(), latest.as_micros())]
+    EventFromTheFuture {
+        /// The namespace of the claim.
+        namespace: Box<str>,
+        /// The key of the claim.
+        key: Box<[u8]>,
+        /// The time refused.
+        event_time: Timestamp,
+        /// The latest time that would have been accepted.
+        latest: Timestamp,
+    },
+    /// A cursor is not where the caller believed it to be. It was not moved.
+    #[error("the cursor {name} is not where it was expected to be; it was not moved")]
+    CursorMoved {
+        /// The cursor.
+        name: Box<str>,
+        /// What it is; `None` where there is no such cursor.
+        found: Option<Vec<u8>>,
+    },
+    /// A claim or a cursor was refused for what it says, or cannot be read.
+    #[error(transparent)]
+    Processed(processed::Error),
     /// The update says something that no token can be. It was refused whole.
     #[error(transparent)]
     Token(tokens::Error),
@@ -171,9 +195,12 @@ impl Error {
             | Self::Stalled { .. }
             | Self::FromTheFuture { .. }
             | Self::DecimalsConflict { .. }
+            | Self::EventFromTheFuture { .. }
+            | Self::CursorMoved { .. }
             | Self::OtherIdentity { .. }
             | Self::Money(_) => true,
             Self::Token(error) => error.is_refused(),
+            Self::Processed(error) => error.is_refused(),
             _ => false,
         }
     }
@@ -188,6 +215,7 @@ impl Error {
         match self {
             Self::Corrupt { .. } => true,
             Self::Token(error) => !error.is_refused(),
+            Self::Processed(error) => !error.is_refused(),
             _ => false,
         }
     }
@@ -267,6 +295,19 @@ impl From<tokens::Error> for Error {
                 Self::DecimalsConflict { key, known, given }
             }
             error => Self::Token(error),
+        }
+    }
+}
+
+impl From<processed::Error> for Error {
+    fn from(error: processed::Error) -> Self {
+        match error {
+            processed::Error::Engine(error) => error.into(),
+            processed::Error::EventFromTheFuture { namespace, key, event_time, latest } => {
+                Self::EventFromTheFuture { namespace, key, event_time, latest }
+            }
+            processed::Error::CursorMoved { name, found } => Self::CursorMoved { name, found },
+            error => Self::Processed(error),
         }
     }
 }

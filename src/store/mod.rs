@@ -6,6 +6,7 @@ mod error;
 mod identity;
 mod opening;
 mod options;
+mod processed;
 mod snapshot;
 mod stats;
 mod tx;
@@ -23,6 +24,7 @@ pub use error::Error;
 pub use identity::{Identity, Mode};
 pub use opening::{Cut, Opening};
 pub use options::{KeepLog, Options};
+pub use processed::{StoreClaims, StoreCursors};
 pub use snapshot::{ReadOnly, Snapshot};
 pub use stats::Stats;
 pub use tx::Tx;
@@ -193,6 +195,16 @@ impl Store {
     /// The tokens, each call a commit or a snapshot of its own.
     pub fn tokens(&self) -> StoreTokens<'_> {
         StoreTokens { store: self }
+    }
+
+    /// The claims on events outside, each call a commit or a snapshot of its own.
+    pub fn claims(&self) -> StoreClaims<'_> {
+        StoreClaims::new(self)
+    }
+
+    /// The cursors, each call a commit or a snapshot of its own.
+    pub fn cursors(&self) -> StoreCursors<'_> {
+        StoreCursors::new(self)
     }
 
     /// The newest state that is as durable as its writers asked.

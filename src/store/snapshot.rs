@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::disk::{Disk, RealDisk};
 use crate::engine::{self, Lsn, Offline};
+use crate::processed::{Claims, Cursors};
 use crate::tokens::Tokens;
 
 use super::Error;
@@ -31,6 +32,16 @@ impl Snapshot {
     /// The tokens.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(&self.inner)
+    }
+
+    /// The claims on events outside.
+    pub fn claims(&self) -> Claims<'_> {
+        Claims::new(&self.inner)
+    }
+
+    /// The cursors.
+    pub fn cursors(&self) -> Cursors<'_> {
+        Cursors::new(&self.inner)
     }
 }
 
@@ -76,5 +87,15 @@ impl ReadOnly {
     /// The tokens.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(&self.offline)
+    }
+
+    /// The claims on events outside.
+    pub fn claims(&self) -> Claims<'_> {
+        Claims::new(&self.offline)
+    }
+
+    /// The cursors.
+    pub fn cursors(&self) -> Cursors<'_> {
+        Cursors::new(&self.offline)
     }
 }

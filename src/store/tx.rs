@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
+use crate::processed::{ClaimsMut, CursorsMut};
 use crate::tokens::TokensMut;
 
 /// A transaction: reads the newest staged state, stages changes over it, and is the only one that
@@ -19,6 +20,16 @@ impl Tx<'_> {
     /// The tokens, to read and to update.
     pub fn tokens(&mut self) -> TokensMut<'_> {
         TokensMut::new(self.tx, self.now, self.future_tolerance_micros)
+    }
+
+    /// The claims on events outside, to look up and to make.
+    pub fn claims(&mut self) -> ClaimsMut<'_> {
+        ClaimsMut::new(self.tx, self.now, self.future_tolerance_micros)
+    }
+
+    /// The cursors, to read and to move.
+    pub fn cursors(&mut self) -> CursorsMut<'_> {
+        CursorsMut::new(self.tx)
     }
 
     /// The clock's time when the transaction began.

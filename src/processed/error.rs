@@ -1,0 +1,125 @@
+//! Why a claim or a cursor could not be read, or a call was refused.
+
+use super::{ClaimState, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES};
+use crate::clock::Timestamp;
+use crate::{codec, engine};
+
+/// Why a claim or a cursor was refused, or cannot be read.
+///
+/// A refused call staged nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name of a namespace or a cursor that cannot be one.
+    #[error("the {what} {name:?} {fault}; names have 1 to {MAX_NAME_BYTES} bytes")]
+    InvalidName {
+        /// `namespace` or `cursor`.
+        what: &'static str,
+        /// The name, cut where it is too long.
+        name: Box<str>,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+
+    /// A key that is empty or too long.
+    #[error("a claim in {namespace} has a key of 1 to {MAX_KEY_BYTES} bytes, not of {bytes}")]
+    KeyLength {
+        /// The namespace.
+        namespace: Box<str>,
+        /// The key's length.
+        bytes: usize,
+    },
+
+    /// The event lies further ahead of the store's clock than is believed. Claims are let go by the
+    /// age of their events, so one wrong time would outlive all others.
+    #[error(
+        "the event {} in {namespace} is said to be of {} us, later than the latest time accepted \
+         now, {} us", key.escape_ascii(), event_time.as_micros(), latest.as_micros()
+    )]
+    EventFromTheFuture {
+        /// The namespace.
+        namespace: Box<str>,
+        /// The key.
+        key: Box<[u8]>,
+        /// The time refused.
+        event_time: Timestamp,
+        /// The latest time that would have been accepted.
+        latest: Timestamp,
+    },
+
+    /// The cursor is not where the caller believed it to be.
+    #[error("the cursor {name} is not where it was expected to be")]
+    CursorMoved {
+        /// The cursor.
+        name: Box<str>,
+        /// What it is; `None` where there is no such cursor.
+        found: Option<Vec<u8>>,
+    },
+
+    /// A value that is too long for a cursor.
+    #[error(
+        "the value for the cursor {name} has {bytes} bytes, of which {MAX_VALUE_BYTES} are possible"
+    )]
+    ValueTooLong {
+        /// The cursor.
+        name: Box<str>,
+        /// The value's length.
+        bytes: usize,
+    },
+
+    /// The claim of an operation is not as its operation left it.
+    #[error(
+        "the claim {} in {namespace} is {found:?}, which its operation did not leave",
+        key.escape_ascii()
+    )]
+    ForeignState {
+        /// The namespace.
+        namespace: Box<str>,
+        /// The key.
+        key: Box<[u8]>,
+        /// What the claim is; `None` where there is none.
+        found: Option<ClaimState>,
+    },
+
+    /// A stored row cannot be read.
+    #[error("the row of the {what} under {} cannot be read", key.escape_ascii())]
+    CorruptRow {
+        /// `claim` or `cursor`.
+        what: &'static str,
+        /// The key under which it is stored.
+        key: Box<[u8]>,
+        /// What is wrong with its bytes.
+        source: codec::Error,
+    },
+
+    /// A stored key is none that was ever written.
+    #[error("there is a row under {}, which is the key of no {what}", key.escape_ascii())]
+    CorruptKey {
+        /// `claim` or `cursor`.
+        what: &'static str,
+        /// The key's bytes.
+        key: Box<[u8]>,
+    },
+
+    /// The engine could not read.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+impl Error {
+    /// Whether the call was refused for what it says: nothing was changed, and the same call will be
+    /// refused again, [`Error::EventFromTheFuture`] until its time has come.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::InvalidName { .. }
+            | Self::KeyLength { .. }
+            | Self::EventFromTheFuture { .. }
+            | Self::CursorMoved { .. }
+            | Self::ValueTooLong { .. } => true,
+            Self::ForeignState { .. }
+            | Self::CorruptRow { .. }
+            | Self::CorruptKey { .. }
+            | Self::Engine(_) => false,
+        }
+    }
+}
