@@ -66,6 +66,7 @@ mod codec;
 pub mod disk;
 mod engine;
 pub mod inspect;
+pub mod ledger;
 pub mod money;
 pub mod processed;
 mod store;
@@ -74,6 +75,10 @@ pub mod tokens;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use engine::journal::{Error as JournalError, Poison, Problem};
 pub use engine::{Background, BaseError, Damage, Durability, Error as EngineError, Lsn};
+pub use ledger::{
+    AccountKind, Effect, EntryId, Fill, Finding, Ledger, LedgerMut, Leg, Limits, NewPosition,
+    OperationId, Position, PositionId,
+};
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
 pub use processed::{
     Claim, ClaimOutcome, ClaimRecord, ClaimState, Claims, ClaimsMut, Cursor, Cursors, CursorsMut,
@@ -81,7 +86,7 @@ pub use processed::{
 };
 pub use store::{
     Cut, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Snapshot, Stats, Store,
-    StoreClaims, StoreCursors, StoreTokens, Ticket, Tx,
+    StoreClaims, StoreCursors, StoreLedger, StoreTokens, Ticket, Tx,
 };
 pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, TokensMut, Update};
 

@@ -28,6 +28,7 @@ mod row;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tx;
 mod view;
 mod write;
 
@@ -54,8 +55,9 @@ pub(crate) use read::{KeyRange, Reader, Scan};
 pub use row::Lsn;
 pub(crate) use row::{Row, Table};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use tx::Tx;
 pub use write::Durability;
-pub(crate) use write::{Staged, Ticket, Tx};
+pub(crate) use write::{Staged, Ticket};
 
 /// An open store of byte rows.
 pub(crate) struct Engine {

@@ -1,4 +1,4 @@
-//! Writing: one transaction at a time stages rows, gets an LSN, and waits outside the lock.
+//! Writing: one transaction at a time is staged, gets an LSN, and waits outside the lock.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::journal::{CommitHeader, Failure, Goal, Purpose, encode_commit};
-use super::memtable::{MemoryRow, Pins};
+use super::memtable::Pins;
 use super::options::{MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
-use super::read::{KeyRange, Reader, Scan};
-use super::row::{Lsn, Row, RowWrite, Table};
+use super::row::{Lsn, RowWrite, Table};
+use super::tx::Tx;
 use super::view::{StagedRows, View};
 use super::{Engine, Error};
 
@@ -34,80 +34,6 @@ pub(crate) struct Writer {
     pub(crate) closed: bool,
     /// Encoded bytes of the commit being staged, kept to be filled again.
     pub(crate) buffer: Vec<u8>,
-}
-
-/// A transaction: reads the newest staged state and stages rows over it. Nothing happens until the
-/// closure that holds it returns `Ok`.
-pub(crate) struct Tx {
-    engine: Arc<Engine>,
-    view: Arc<View>,
-    staged: BTreeMap<Table, StagedRows>,
-    note: String,
-    micros: i64,
-    next_lsn: Lsn,
-    requires_sync: bool,
-}
-
-impl Tx {
-    /// Stages a row.
-    pub(crate) fn put(&mut self, table: Table, key: &[u8], row: Vec<u8>) {
-        self.stage(table, key, Some(row.into()));
-    }
-
-    /// Stages the deletion of a row.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no table deletes rows yet, but a commit can")
-    )]
-    pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
-        self.stage(table, key, None);
-    }
-
-    fn stage(&mut self, table: Table, key: &[u8], row: MemoryRow) {
-        self.staged.entry(table).or_default().insert(key.into(), row);
-    }
-
-    /// Says what the commit is, for the reader of the log. The last word counts.
-    pub(crate) fn note(&mut self, note: &str) {
-        note.clone_into(&mut self.note);
-    }
-
-    /// The time that this commit will carry, in microseconds since 1970 UTC: the clock's, or that of
-    /// the commit before where the clock has gone back since. Times that are stored are this one, so
-    /// that histories read forward.
-    pub(crate) fn micros(&self) -> i64 {
-        self.micros
-    }
-
-    /// Makes the call wait until the commit survives power loss, whatever durability it asked for.
-    /// Where nothing was written, it waits for what it read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will start with it"))]
-    pub(crate) fn require_sync(&mut self) {
-        self.requires_sync = true;
-    }
-
-    /// The LSN that this commit will have if it writes anything.
-    pub(crate) fn lsn(&self) -> Lsn {
-        self.next_lsn
-    }
-}
-
-impl Reader for Tx {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
-        if let Some(row) = self.staged.get(&table).and_then(|rows| rows.get(key)) {
-            return Ok(row.clone().map(Row::Memory));
-        }
-        let row = self.view.get(table, key, Lsn::MAX);
-        row.map_err(|error| self.engine.read_failed(error))
-    }
-
-    fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
-        let rows = match self.staged.get(&table) {
-            Some(staged) => self.view.scan_over(staged, table, &range, Lsn::MAX),
-            None => self.view.scan(table, &range, Lsn::MAX),
-        };
-        Box::new(rows.map(|row| row.map_err(|error| self.engine.read_failed(error))))
-    }
 }
 
 /// A commit that has an LSN and is on its way to the disk.
@@ -234,6 +160,8 @@ impl Engine {
             micros: self.options.clock.now().as_micros().max(writer.last_micros),
             next_lsn: self.journal.group.staged() + 1,
             requires_sync: false,
+            overwritten: Vec::new(),
+            savepoints: 0,
         }
     }
 
@@ -245,7 +173,7 @@ impl Engine {
         durability: Durability,
         purpose: Purpose,
     ) -> Result<Lsn, Error> {
-        let Tx { engine: _, view, staged, note, micros, next_lsn: lsn, requires_sync } = tx;
+        let Tx { view, staged, note, micros, next_lsn: lsn, requires_sync, .. } = tx;
         let synced = requires_sync || durability == Durability::Synced;
         let header = CommitHeader {
             time_micros: micros,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ruint::aliases::U256;
+
 use super::Error;
 use super::decimal::{self, Cursor};
 
@@ -76,6 +78,25 @@ impl Amount {
     pub fn checked_neg(self) -> Result<Self, Error> {
         let negated = self.0.checked_neg();
         negated.map(Self).ok_or(Error::Overflow { operation: "negating an amount" })
+    }
+
+    /// This amount times `part` / `whole`, towards zero: the share of a cost that goes with a part of
+    /// the units. None of the three is negative and `part` is at most `whole`, so that the result fits;
+    /// of anything else, and of a `whole` of zero, it is zero.
+    pub(crate) fn share(self, part: Self, whole: Self) -> Self {
+        let (cost, part, whole) = (self.0, part.0, whole.0);
+        if cost < 0 || part < 0 || part > whole || whole == 0 {
+            return Self::ZERO;
+        }
+        let product = U256::from(cost.unsigned_abs()) * U256::from(part.unsigned_abs());
+        // Cannot fail: the quotient is at most the cost.
+        i128::try_from(product / U256::from(whole.unsigned_abs())).map_or(Self::ZERO, Self)
+    }
+
+    /// Whether this is at most so many hundredths of a percent of `whole`. Below zero counts as zero.
+    pub(crate) fn is_within_share(self, basis_points: u32, whole: Self) -> bool {
+        let size = |amount: Self| U256::from(amount.0.max(0).unsigned_abs());
+        size(self) * U256::from(10_000u32) <= size(whole) * U256::from(basis_points)
     }
 
     /// The amount of this size and sign, or `None` where it does not fit.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ruint::aliases::U256;
+use ruint::aliases::{U256, U512};
 
 use super::decimal::{self, Sign};
 use super::rounding::Tail;
@@ -146,6 +146,32 @@ impl Price {
             .and_then(|magnitude| rounding.apply(negative, magnitude, tail))
             .and_then(|magnitude| Amount::from_magnitude(negative, magnitude))
             .ok_or(overflow)
+    }
+
+    /// What `quantity` is worth in another asset, of which one whole costs `other` in the same
+    /// currency: exact in 512 bits, rounded once, half to even. `None` where `other` is zero or the
+    /// result does not fit.
+    pub(crate) fn times_over(
+        self,
+        other: Self,
+        quantity: Amount,
+        from_scale: u8,
+        to_scale: u8,
+    ) -> Option<Amount> {
+        if other == Self::ZERO {
+            return None;
+        }
+        let power = |scale: u8| U512::from(10u64).pow(U512::from(scale));
+        let wide = |number: u128| U512::from(number);
+        // No scale is above 24, so that each factor has at most 128 bits.
+        let product = wide(self.0) * wide(quantity.units().unsigned_abs()) * power(to_scale);
+        let divisor = wide(other.0) * power(from_scale);
+        let (quotient, remainder) = product.div_rem(divisor);
+        let tail = Tail::of_division(remainder, divisor);
+        let negative = quantity.units() < 0;
+        let magnitude = u128::try_from(quotient).ok()?;
+        let magnitude = Rounding::HalfEven.apply(negative, magnitude, tail)?;
+        Amount::from_magnitude(negative, magnitude)
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::engine::journal::{Error as JournalError, Poison};
 use crate::engine::{self, BaseError, Lsn};
-use crate::money::{self, TokenKey};
+use crate::ledger::{self, Mismatch, OperationId, PositionId};
+use crate::money::{self, Asset, Money, TokenKey};
 use crate::{processed, tokens};
 
 use super::identity::Identity;
@@ -146,6 +147,72 @@ pub enum Error {
         /// The decimals refused.
         given: u8,
     },
+    /// There is not enough of an asset. What is set aside for others is not available. A shortfall of
+    /// a fact can be covered; see [`Effect::cover_shortfall`](crate::Effect::cover_shortfall).
+    #[error("{account}: {short} {asset} are missing", asset = short.asset())]
+    Insufficient {
+        /// The account's name.
+        account: Box<str>,
+        /// How much is missing.
+        short: Money,
+        /// The position that lacks units, where it is one.
+        position: Option<PositionId>,
+    },
+    /// A position with this key is open or being opened.
+    #[error("a position with this key is open already: {position}")]
+    DuplicatePosition {
+        /// That position.
+        position: PositionId,
+    },
+    /// Another unfinished operation works on the position.
+    #[error("operation {operation} works on position {position}")]
+    PositionBusy {
+        /// The position.
+        position: PositionId,
+        /// The operation that has it.
+        operation: OperationId,
+    },
+    /// The venue's fill was posted before, by another operation.
+    #[error("fill {fill} of {venue} was posted by operation {operation}")]
+    DuplicateFill {
+        /// The venue.
+        venue: Box<str>,
+        /// The venue's id for the fill.
+        fill: Box<str>,
+        /// The operation that has it.
+        operation: OperationId,
+    },
+    /// The effect does not fit what the operation named when it began, or itself.
+    #[error("the effect does not fit: {reason}")]
+    EffectMismatch {
+        /// What does not fit.
+        reason: Mismatch,
+    },
+    /// Nothing that raises risk is begun while trading is halted.
+    #[error("trading is halted: {reason}")]
+    Halted {
+        /// Why it was halted.
+        reason: Box<str>,
+    },
+    /// A limit of [`Limits`](crate::Limits) would be exceeded.
+    #[error("{limit} is exceeded: {found} of {allowed}")]
+    LimitExceeded {
+        /// Which limit.
+        limit: &'static str,
+        /// What it would come to.
+        found: Box<str>,
+        /// What is allowed.
+        allowed: Box<str>,
+    },
+    /// A price is needed of an asset that has none, or none that is young enough.
+    #[error("{asset} has no price that is young enough")]
+    Unmarked {
+        /// The asset.
+        asset: Asset,
+    },
+    /// The ledger refused for another reason, or cannot be read.
+    #[error(transparent)]
+    Ledger(ledger::Error),
     /// An event lies further ahead of the store's clock than is believed. It was not claimed.
     #[error("the event {} in {namespace} is of {} us, which is later than {} us, the latest time \
         believed now", key.escape_ascii(), event_time.as_micros(), latest.as_micros())]
@@ -198,8 +265,17 @@ impl Error {
             | Self::EventFromTheFuture { .. }
             | Self::CursorMoved { .. }
             | Self::OtherIdentity { .. }
+            | Self::Insufficient { .. }
+            | Self::DuplicatePosition { .. }
+            | Self::PositionBusy { .. }
+            | Self::DuplicateFill { .. }
+            | Self::EffectMismatch { .. }
+            | Self::Halted { .. }
+            | Self::LimitExceeded { .. }
+            | Self::Unmarked { .. }
             | Self::Money(_) => true,
             Self::Token(error) => error.is_refused(),
+            Self::Ledger(error) => error.is_refused(),
             Self::Processed(error) => error.is_refused(),
             _ => false,
         }
@@ -215,6 +291,7 @@ impl Error {
         match self {
             Self::Corrupt { .. } => true,
             Self::Token(error) => !error.is_refused(),
+            Self::Ledger(error) => !error.is_refused(),
             Self::Processed(error) => !error.is_refused(),
             _ => false,
         }
@@ -295,6 +372,34 @@ impl From<tokens::Error> for Error {
                 Self::DecimalsConflict { key, known, given }
             }
             error => Self::Token(error),
+        }
+    }
+}
+
+impl From<ledger::Error> for Error {
+    fn from(error: ledger::Error) -> Self {
+        use ledger::Error as Ledger;
+        match error {
+            Ledger::Engine(error) => error.into(),
+            Ledger::Money(error) => Self::Money(error),
+            Ledger::Token { source } => (*source).into(),
+            Ledger::Insufficient { account, short, position } => {
+                Self::Insufficient { account, short, position }
+            }
+            Ledger::DuplicatePosition { position } => Self::DuplicatePosition { position },
+            Ledger::PositionBusy { position, operation } => {
+                Self::PositionBusy { position, operation }
+            }
+            Ledger::DuplicateFill { venue, fill, operation } => {
+                Self::DuplicateFill { venue, fill, operation }
+            }
+            Ledger::EffectMismatch { reason } => Self::EffectMismatch { reason },
+            Ledger::Halted { reason } => Self::Halted { reason },
+            Ledger::LimitExceeded { limit, found, allowed } => {
+                Self::LimitExceeded { limit, found, allowed }
+            }
+            Ledger::Unmarked { asset } => Self::Unmarked { asset },
+            error => Self::Ledger(error),
         }
     }
 }

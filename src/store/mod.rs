@@ -4,6 +4,7 @@
 
 mod error;
 mod identity;
+mod ledger;
 mod opening;
 mod options;
 mod processed;
@@ -17,11 +18,13 @@ use crate::clock::Clock;
 use crate::disk::{Disk, MemoryDisk};
 use crate::engine::journal::Purpose;
 use crate::engine::{self, Durability, Lsn, Running, Staged};
+use crate::ledger::LedgerRules;
 use crate::money::Asset;
 use crate::tokens::{Merged, Token, TokenKey, Update};
 
 pub use error::Error;
 pub use identity::{Identity, Mode};
+pub use ledger::StoreLedger;
 pub use opening::{Cut, Opening};
 pub use options::{KeepLog, Options};
 pub use processed::{StoreClaims, StoreCursors};
@@ -37,7 +40,7 @@ pub struct Store {
     running: Running,
     identity: Identity,
     durability: Durability,
-    future_tolerance_micros: i64,
+    rules: LedgerRules,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,7 +79,7 @@ impl Store {
             running: Running::start(engine)?,
             identity: options.identity.clone(),
             durability: options.durability,
-            future_tolerance_micros: options.future_tolerance_micros,
+            rules: options.ledger_rules(),
             clock: options.clock.clone(),
         })
     }
@@ -183,18 +186,19 @@ impl Store {
         purpose: Purpose,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Staged<T, E>, Error> {
-        let now = self.clock.now();
-        let future_tolerance_micros = self.future_tolerance_micros;
-        let staged = self
-            .running
-            .engine()
-            .stage(durability, purpose, |tx| body(&mut Tx { tx, now, future_tolerance_micros }));
-        Ok(staged?)
+        let (now, rules) = (self.clock.now(), &self.rules);
+        let engine = self.running.engine();
+        Ok(engine.stage(durability, purpose, |tx| body(&mut Tx { tx, now, rules }))?)
     }
 
     /// The tokens, each call a commit or a snapshot of its own.
     pub fn tokens(&self) -> StoreTokens<'_> {
         StoreTokens { store: self }
+    }
+
+    /// The ledger, each call a commit of its own.
+    pub fn ledger(&self) -> StoreLedger<'_> {
+        StoreLedger { store: self }
     }
 
     /// The claims on events outside, each call a commit or a snapshot of its own.
@@ -209,7 +213,7 @@ impl Store {
 
     /// The newest state that is as durable as its writers asked.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.running.engine().snapshot())
+        Snapshot::new(self.running.engine().snapshot(), &self.identity.reference, self.clock.now())
     }
 
     /// Makes everything committed so far survive power loss.

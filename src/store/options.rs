@@ -8,6 +8,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, RealDisk};
 use crate::engine::journal::RoomOptions;
 use crate::engine::{Background, Durability, EngineOptions, MAX_SEGMENT_BYTES};
+use crate::ledger::{LedgerRules, Limits};
 use crate::money::Asset;
 use crate::tokens::DEFAULT_FUTURE_TOLERANCE_MICROS;
 
@@ -46,7 +47,7 @@ pub struct KeepLog {
 pub struct Options {
     pub(super) identity: Identity,
     pub(super) durability: Durability,
-    pub(super) future_tolerance_micros: i64,
+    future_tolerance_micros: i64,
     pub(super) clock: Arc<dyn Clock>,
     memory_bytes: u64,
     snapshot_limit_bytes: Option<u64>,
@@ -57,6 +58,7 @@ pub struct Options {
     background: Background,
     seed: Option<u64>,
     create: bool,
+    limits: Limits,
 }
 
 impl Options {
@@ -77,6 +79,7 @@ impl Options {
             background: Background::Threads,
             seed: None,
             create: true,
+            limits: Limits::new(),
         }
     }
 
@@ -155,6 +158,12 @@ impl Options {
         self
     }
 
+    /// What no operation may exceed. Default: no limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Opens the store in the directory `path`.
     ///
     /// An unclean store is recovered first; nothing is read or acknowledged before that is durable.
@@ -174,6 +183,14 @@ impl Options {
     /// As [`Options::open`].
     pub fn open_on(&self, disk: Arc<dyn Disk>) -> Result<Store, Error> {
         Store::open(disk, self)
+    }
+
+    pub(super) fn ledger_rules(&self) -> LedgerRules {
+        LedgerRules {
+            reference: self.identity.reference.clone(),
+            limits: self.limits.clone(),
+            future_tolerance_micros: self.future_tolerance_micros,
+        }
     }
 
     pub(super) fn creates(&self) -> bool {

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use crate::clock::Timestamp;
 use crate::disk::{Disk, RealDisk};
-use crate::engine::{self, Lsn, Offline};
+use crate::engine::{self, Lsn, Offline, Reader};
+use crate::ledger::{self, Finding, Ledger};
+use crate::money::Asset;
 use crate::processed::{Claims, Cursors};
 use crate::tokens::Tokens;
 
@@ -17,11 +20,13 @@ use super::identity::Identity;
 #[derive(Clone)]
 pub struct Snapshot {
     inner: engine::Snapshot,
+    reference: Asset,
+    taken_at: Timestamp,
 }
 
 impl Snapshot {
-    pub(super) fn new(inner: engine::Snapshot) -> Self {
-        Self { inner }
+    pub(super) fn new(inner: engine::Snapshot, reference: &Asset, taken_at: Timestamp) -> Self {
+        Self { inner, reference: reference.clone(), taken_at }
     }
 
     /// The last commit that this snapshot shows; 0 in a store without any.
@@ -32,6 +37,21 @@ impl Snapshot {
     /// The tokens.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(&self.inner)
+    }
+
+    /// The ledger. Prices are as old as they were when the snapshot was taken.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger::new(&self.inner, Some(&self.reference), self.taken_at)
+    }
+
+    /// Computes everything that is derived anew and answers what differs: nothing in a sound store.
+    /// Reads every row of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ledger`] where a row cannot be read, [`Error::SnapshotLost`].
+    pub fn verify(&self) -> Result<Vec<Finding>, Error> {
+        verify(&self.inner)
     }
 
     /// The claims on events outside.
@@ -51,6 +71,7 @@ impl Snapshot {
 /// data is an error. While it is held, nobody can open the store for writing.
 pub struct ReadOnly {
     offline: Offline,
+    identity: Option<Identity>,
 }
 
 impl ReadOnly {
@@ -70,7 +91,8 @@ impl ReadOnly {
     ///
     /// As [`ReadOnly::open`].
     pub fn open_on(disk: &dyn Disk) -> Result<Self, Error> {
-        Ok(Self { offline: Offline::open(disk)? })
+        let offline = Offline::open(disk)?;
+        Ok(Self { identity: Identity::decode(&offline.meta.identity), offline })
     }
 
     /// The last commit there is; 0 in a store without any.
@@ -81,12 +103,27 @@ impl ReadOnly {
     /// What the store was created as, or `None` where a later release wrote it so that this one
     /// cannot tell.
     pub fn identity(&self) -> Option<Identity> {
-        Identity::decode(&self.offline.meta.identity)
+        self.identity.clone()
     }
 
     /// The tokens.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(&self.offline)
+    }
+
+    /// The ledger. Prices are as old as they were at the last commit.
+    pub fn ledger(&self) -> Ledger<'_> {
+        let reference = self.identity.as_ref().map(|identity| &identity.reference);
+        Ledger::new(&self.offline, reference, Timestamp::from_micros(self.offline.last_micros))
+    }
+
+    /// Computes everything that is derived anew and answers what differs, as [`Snapshot::verify`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ledger`] where a row cannot be read.
+    pub fn verify(&self) -> Result<Vec<Finding>, Error> {
+        verify(&self.offline)
     }
 
     /// The claims on events outside.
@@ -98,4 +135,8 @@ impl ReadOnly {
     pub fn cursors(&self) -> Cursors<'_> {
         Cursors::new(&self.offline)
     }
+}
+
+fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
+    Ok(ledger::verify(reader)?)
 }

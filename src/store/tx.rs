@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
+use crate::ledger::{LedgerMut, LedgerRules, LedgerTx};
 use crate::processed::{ClaimsMut, CursorsMut};
 use crate::tokens::TokensMut;
 
@@ -13,18 +14,27 @@ use crate::tokens::TokensMut;
 pub struct Tx<'a> {
     pub(super) tx: &'a mut engine::Tx,
     pub(super) now: Timestamp,
-    pub(super) future_tolerance_micros: i64,
+    pub(super) rules: &'a LedgerRules,
 }
 
 impl Tx<'_> {
     /// The tokens, to read and to update.
     pub fn tokens(&mut self) -> TokensMut<'_> {
-        TokensMut::new(self.tx, self.now, self.future_tolerance_micros)
+        TokensMut::new(self.tx, self.now, self.rules.future_tolerance_micros)
+    }
+
+    /// The ledger, to read and to book what is no operation.
+    pub fn ledger(&mut self) -> LedgerMut<'_> {
+        LedgerMut::new(self.ledger_tx())
+    }
+
+    pub(crate) fn ledger_tx(&mut self) -> LedgerTx<'_> {
+        LedgerTx::new(self.tx, self.rules, self.now)
     }
 
     /// The claims on events outside, to look up and to make.
     pub fn claims(&mut self) -> ClaimsMut<'_> {
-        ClaimsMut::new(self.tx, self.now, self.future_tolerance_micros)
+        ClaimsMut::new(self.tx, self.now, self.rules.future_tolerance_micros)
     }
 
     /// The cursors, to read and to move.
