@@ -9,37 +9,41 @@
 //! [redb](https://docs.rs/redb) B-tree.
 //!
 //! ```
-//! use highwater::{Asset, Error, Mode, Options, Timestamp, TokenKey, Update};
+//! use highwater::{Asset, Effect, Fill, Intent, Mode, Money, NewPosition, Options, Timestamp};
 //!
-//! const WETH: &str = "0x4200000000000000000000000000000000000006";
+//! const BONK: &str = "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263";
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let path = tempfile::tempdir()?.path().join("bot");
-//!     let options = Options::new(Mode::Paper, Asset::new("fiat", "USD", 6)?);
-//!     let store = options.open(&path)?;
+//!     let (usd, bonk) = (Asset::new("fiat", "USD", 6)?, Asset::new("solana", BONK, 5)?);
+//!     let (dollars, bonks) = (|text| Money::parse(&usd, text), |text| Money::parse(&bonk, text));
+//!     let store = Options::new(Mode::Paper, usd.clone()).open(&path)?;
+//!     store.ledger().deposit("main", &dollars("100")?)?;
 //!
-//!     // Ticks may come late, twice, or from several threads. Each call is durable when it returns.
-//!     let bonk = TokenKey::new("solana", "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263")?;
-//!     let tick = |price: &str, second: i64| -> Result<Update, Box<dyn std::error::Error>> {
-//!         let at = Timestamp::from_micros(second * 1_000_000);
-//!         Ok(Update::new(bonk.clone()).price(price.parse()?, at).source("raydium"))
-//!     };
-//!     store.tokens().upsert(&tick("0.0000213", 10)?)?;
-//!     store.tokens().upsert(&tick("0.0000178", 30)?)?;
-//!     store.tokens().upsert(&tick("0.0000354", 20)?)?;
+//!     // Before it is tried, the trade is written down: in one commit it is claimed, so that nobody
+//!     // copies it twice, its money is set aside, and its position is taken.
+//!     let seen = Timestamp::from_micros(1_723_161_255_342_000);
+//!     let position = NewPosition::new("main", bonk.clone(), usd.clone()).tag("copy-trades");
+//!     let intent = Intent::open("copy 5Gk3/2", position)
+//!         .hold(dollars("50")?)
+//!         .claim("copied", "5Gk3/2", seen);
+//!     let pending = store.operations().begin(&intent)?.into_handle().expect("a new trade");
 //!
-//!     // Several changes in one commit: all of them or none.
-//!     let (name, weth) = (Update::new(bonk.clone()).decimals(5), TokenKey::new("base", WETH)?);
-//!     store.write(|tx| {
-//!         tx.tokens().upsert(&name)?;
-//!         tx.tokens().upsert(&Update::new(weth).decimals(18))?;
-//!         Ok::<_, Error>(())
-//!     })?;
-//!     drop(store); // or a crash: what was acknowledged is there again
+//!     // From here on a restart knows that the venue has to be asked about this order.
+//!     let order = pending.start(&store)?;
+//!     let client_order_id = order.external_id().to_string();
+//!     assert_eq!(client_order_id.len(), 32);
 //!
-//!     let token = options.open(&path)?.tokens().get(&bonk)?.expect("it was stored");
-//!     assert_eq!(token.current.expect("ticks came").price.to_string(), "0.0000178");
-//!     assert_eq!(token.max.expect("ticks came").price.to_string(), "0.0000354");
+//!     // What the venue says it did is posted, and the operation ends, in one commit.
+//!     let bought = Fill::new("raydium", "F1", bonks("1400000")?, dollars("52")?).fee(dollars("1")?);
+//!     let position = order.position().expect("the one that it opens");
+//!     order.complete(&store, &Effect::new().buy(position, bought))?;
+//!
+//!     let snapshot = store.snapshot();
+//!     assert_eq!(snapshot.ledger().balance("main", &usd)?.available, dollars("47")?);
+//!     assert_eq!(snapshot.ledger().position(position)?.cost, dollars("52")?);
+//!     assert!(snapshot.verify()?.is_empty());
+//!     assert!(store.operations().begin(&intent)?.into_handle().is_none()); // it was done
 //!     Ok(())
 //! }
 //! ```
@@ -47,6 +51,9 @@
 //! # Where to go from here
 //!
 //! - [`Options`] has the table of all defaults and limits.
+//! - [`Store::operations`] begins, runs and settles operations; [`Store::recover`] decides those that a
+//!   crash left behind; [`Store::ledger`] books what is no operation; [`Snapshot::verify`] computes
+//!   everything anew and compares.
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
 //!   one moment, [`ReadOnly`] the way to read a store that is not open.
 //! - [`Error`] says of every failure what became of the call.
@@ -68,6 +75,7 @@ mod engine;
 pub mod inspect;
 pub mod ledger;
 pub mod money;
+pub mod operations;
 pub mod processed;
 mod store;
 pub mod tokens;
@@ -80,13 +88,20 @@ pub use ledger::{
     OperationId, Position, PositionId,
 };
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
+pub use operations::{
+    Attention, Begun, BegunStarted, Call, Case, Checkpoint, Completed, Event, ExternalId, Failed,
+    Failure, FailureClass, InProgress, Intent, KeyState, Kind, Operation, Operations,
+    OperationsMut, Pending, RecoveryReport, Retried, Role, RollBack, RolledBack, Started, Status,
+    Undone, Verdict,
+};
 pub use processed::{
     Claim, ClaimOutcome, ClaimRecord, ClaimState, Claims, ClaimsMut, Cursor, Cursors, CursorsMut,
     StoredClaim,
 };
 pub use store::{
-    Cut, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Snapshot, Stats, Store,
-    StoreClaims, StoreCursors, StoreLedger, StoreTokens, Ticket, Tx,
+    Cut, Decided, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Recovery, Refused,
+    Snapshot, Stats, Store, StoreClaims, StoreCursors, StoreLedger, StoreOperations, StoreTokens,
+    Ticket, Tx,
 };
 pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, TokensMut, Update};
 

@@ -96,7 +96,6 @@ impl Engine {
     ///
     /// It is the number of the first segment that this opening wrote, which had its name durably
     /// before the opening returned.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will belong to it"))]
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }

@@ -111,7 +111,6 @@ impl Tx {
 
     /// Makes the call wait until the commit survives power loss, whatever durability it asked for.
     /// Where nothing was written, it waits for what it read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will start with it"))]
     pub(crate) fn require_sync(&mut self) {
         self.requires_sync = true;
     }

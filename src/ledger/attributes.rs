@@ -46,6 +46,9 @@ pub enum Restored {
     Superseded,
 }
 
+/// What an attribute holds; nothing where it was cleared or never written.
+type Value = Option<Box<[u8]>>;
+
 #[derive(Encode, BorrowDecode)]
 struct AttributeRow<'b> {
     version: u64,
@@ -117,11 +120,7 @@ impl LedgerTx<'_> {
     }
 
     /// Version and value.
-    fn attribute(
-        &self,
-        position: PositionId,
-        name: &str,
-    ) -> Result<(u64, Option<Box<[u8]>>), Error> {
+    fn attribute(&self, position: PositionId, name: &str) -> Result<(u64, Value), Error> {
         let key = key(position, name);
         let Some(row) = self.reader().get(ATTRIBUTES, &key)? else {
             return Ok((0, None));

@@ -63,6 +63,16 @@ impl<'t> LedgerMut<'t> {
         self.inner.whole(|ledger| ledger.withdraw(account, money))
     }
 
+    /// Available cash of one account becomes cash of another.
+    ///
+    /// # Errors
+    /// [`Error::Insufficient`]; [`Error::EffectMismatch`] from an account to itself, and as
+    /// [`LedgerMut::deposit`].
+    pub fn transfer(&mut self, from: &str, to: &str, money: &Money) -> Result<EntryId, Error> {
+        self.note("ledger.transfer");
+        self.inner.whole(|ledger| ledger.transfer(from, to, money))
+    }
+
     /// What an account held before the book was opened: once for each account and asset.
     ///
     /// # Errors

@@ -42,9 +42,15 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Whether the part states what a venue did, which nothing undoes.
-    pub(crate) fn is_fact(&self) -> bool {
-        !matches!(
+    /// Whether the part is a fill of a venue: a fact, which nothing undoes, and which is posted once
+    /// however often it is told.
+    pub(crate) fn is_fill(&self) -> bool {
+        matches!(self, Self::Buy { .. } | Self::Sell { .. } | Self::Redeem { .. })
+    }
+
+    /// Whether the part can be taken back.
+    pub(crate) fn is_provisional(&self) -> bool {
+        matches!(
             self,
             Self::Deposit { .. }
                 | Self::Withdraw { .. }

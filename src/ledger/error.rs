@@ -74,9 +74,9 @@ pub enum Error {
         /// `quantity`, `gross` or `fee`.
         what: &'static str,
         /// What is recorded.
-        recorded: Money,
+        recorded: Box<Money>,
         /// What was given.
-        given: Money,
+        given: Box<Money>,
     },
 
     /// The effect cannot be what it says: see the reason.
@@ -267,9 +267,9 @@ pub enum Mismatch {
     #[error("the costs given add up to {found}, the cash is {expected}")]
     Costs {
         /// Their sum.
-        found: Money,
+        found: Box<Money>,
         /// The cash.
-        expected: Money,
+        expected: Box<Money>,
     },
     /// Outcomes are missing, given twice, or of another scale than the cash.
     #[error("outcomes are given once each, of the cash's scale, for one account")]

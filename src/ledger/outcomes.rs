@@ -104,7 +104,7 @@ impl LedgerTx<'_> {
             costs.push(not_negative("a cost", cost)?);
         }
         if sum != *cash {
-            return Err(Mismatch::Costs { found: sum, expected: cash.clone() }.into());
+            return Err(Mismatch::Costs { found: sum.into(), expected: cash.clone().into() }.into());
         }
         Ok(costs)
     }

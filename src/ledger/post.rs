@@ -265,7 +265,7 @@ impl LedgerTx<'_> {
                 return sub(given, recorded);
             }
             let asset = self.asset(asset)?;
-            let money = |units| Money::new(asset.clone(), Amount::from_units(units));
+            let money = |units| Box::new(Money::new(asset.clone(), Amount::from_units(units)));
             Err(Error::TotalFell { what, recorded: money(recorded), given: money(given) })
         };
         trade.quantity = total("quantity", state.asset, quantity, trade.quantity)?;

@@ -144,6 +144,26 @@ impl LedgerTx<'_> {
         }
     }
 
+    /// Available cash of one account becomes that of another.
+    pub(crate) fn transfer(
+        &mut self,
+        from: &str,
+        to: &str,
+        money: &Money,
+    ) -> Result<EntryId, Error> {
+        check_name("the account's name", from)?;
+        check_name("the account's name", to)?;
+        let amount = not_zero("a transfer", money)?;
+        let asset = self.asset_id(money.asset())?;
+        if from == to {
+            return Err(Mismatch::Empty.into());
+        }
+        let mut draft = Draft::new(EntryKind::Transfer, None);
+        draft.leg(&Arc::from(from), asset, AccountKind::Cash, sub(0, amount)?)?;
+        draft.leg(&Arc::from(to), asset, AccountKind::Cash, amount)?;
+        Ok(self.post_entry(draft, None)?.0)
+    }
+
     pub(super) fn transfer_draft(
         &mut self,
         operation: OperationId,

@@ -9,7 +9,9 @@ use super::entry::{self, Entry, EntryRecord};
 use super::holds::{Hold, all_holds, holds_of};
 use super::position::{self, Position, PositionState};
 use super::rows::{self, Key, KeyReader};
-use super::{ACCOUNTS, CLOSED, ENTRIES, EntryId, Error, OperationId, POSITIONS, PositionId, SLOTS};
+use super::{
+    ACCOUNTS, CLOSED, ENTRIES, EntryId, Error, Finding, OperationId, POSITIONS, PositionId, SLOTS,
+};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader};
 use crate::money::{Amount, Asset, Money};
@@ -292,6 +294,15 @@ impl<'a> Ledger<'a> {
     /// [`Error::CorruptRow`], [`Error::MissingRow`], [`Error::Engine`].
     pub fn holds_of(&self, operation: OperationId) -> Result<Vec<Hold>, Error> {
         holds_of(self.reader, operation)
+    }
+
+    /// Computes everything that is derived in the ledger anew and answers what differs: nothing in a
+    /// sound one. [`Snapshot::verify`](crate::Snapshot::verify) looks at operations as well.
+    ///
+    /// # Errors
+    /// [`Error::CorruptRow`], [`Error::MissingRow`], [`Error::Engine`].
+    pub fn verify(&self) -> Result<Vec<Finding>, Error> {
+        super::verify(self.reader)
     }
 
     /// Why trading is halted, if it is.

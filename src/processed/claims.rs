@@ -105,7 +105,6 @@ impl<'a> ClaimsMut<'a> {
     ///
     /// # Errors
     /// As [`ClaimsMut::claim`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will claim"))]
     pub(crate) fn claim_for(
         &mut self,
         operation: u64,
@@ -143,7 +142,6 @@ impl<'a> ClaimsMut<'a> {
     ///
     /// # Errors
     /// [`Error::ForeignState`] where no operation is at it; then nothing is staged.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will finish their claims"))]
     pub(crate) fn finish(
         &mut self,
         namespace: &str,
@@ -161,7 +159,6 @@ impl<'a> ClaimsMut<'a> {
     ///
     /// # Errors
     /// [`Error::ForeignState`] where it was not rolled back; then nothing is staged.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operations will begin again"))]
     pub(crate) fn take_over(
         &mut self,
         namespace: &str,

@@ -11,6 +11,7 @@ use crate::engine::journal::{Error as JournalError, Poison};
 use crate::engine::{self, BaseError, Lsn};
 use crate::ledger::{self, Mismatch, OperationId, PositionId};
 use crate::money::{self, Asset, Money, TokenKey};
+use crate::operations::{self, Call, Status};
 use crate::{processed, tokens};
 
 use super::identity::Identity;
@@ -210,6 +211,89 @@ pub enum Error {
         /// The asset.
         asset: Asset,
     },
+    /// An operation in this state takes no such call.
+    #[error("operation {operation} is {status}; {call} is not possible")]
+    IllegalTransition {
+        /// The operation.
+        operation: OperationId,
+        /// Its state.
+        status: Status,
+        /// What was asked.
+        call: Call,
+    },
+    /// The caller does not own the operation any more, or never did: another attempt or another
+    /// opening of the store has it, or the write that made the handle did not happen.
+    #[error("operation {operation} belongs to another attempt or another opening of the store")]
+    StaleOwner {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// An operation with this key was begun before and was to do something else.
+    #[error("operation {operation} has this key and another {which}")]
+    Conflict {
+        /// The operation that has the key.
+        operation: OperationId,
+        /// What differs: `kind`, `account`, `positions`, `holds`, `payload` or `hash`.
+        which: &'static str,
+    },
+    /// The operation has posted fills that nothing reversed. What a venue did cannot be rolled back.
+    #[error("operation {operation} has fills; it can be completed, not rolled back")]
+    HasFills {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// Whether anything happened outside is not known: state how it became known that nothing did.
+    #[error("the failure of operation {operation} is ambiguous: a roll back has to state evidence")]
+    EvidenceNeeded {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// Whether anything happened outside is not known, and doing it twice was not said to be harmless.
+    #[error("the failure of operation {operation} is ambiguous and its call is not idempotent")]
+    NotIdempotent {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// The operation was to be retried later.
+    #[error("operation {operation} is not to be retried before {} us", not_before.as_micros())]
+    TooEarly {
+        /// The operation.
+        operation: OperationId,
+        /// The time from which it can be.
+        not_before: Timestamp,
+    },
+    /// The operation was not started in time. It was rolled back by this call.
+    #[error("operation {operation} was not started in time and was rolled back")]
+    Expired {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// The operation has no attempts left. Its money stays reserved, and it waits for somebody to
+    /// decide.
+    #[error("operation {operation} has used up its attempts and needs attention")]
+    AttemptsUsedUp {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// What the operation had applied cannot be taken back any more. Its money stays reserved, and it
+    /// waits for somebody to decide.
+    #[error("operation {operation} cannot be undone and needs attention: {reason}")]
+    UndoBlocked {
+        /// The operation.
+        operation: OperationId,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Operations of an earlier opening are unfinished: recover them, or skip that, before anything
+    /// new is begun.
+    #[error("operations of an earlier opening are unfinished; recover them or skip it first")]
+    RecoveryNeeded,
+    /// Somebody else recovers at this moment.
+    #[error("a recovery is running")]
+    RecoveryRunning,
+    /// An operation was refused for another reason, or cannot be read.
+    #[error(transparent)]
+    Operation(Box<operations::Error>),
     /// The ledger refused for another reason, or cannot be read.
     #[error(transparent)]
     Ledger(ledger::Error),
@@ -273,7 +357,17 @@ impl Error {
             | Self::Halted { .. }
             | Self::LimitExceeded { .. }
             | Self::Unmarked { .. }
+            | Self::IllegalTransition { .. }
+            | Self::StaleOwner { .. }
+            | Self::Conflict { .. }
+            | Self::HasFills { .. }
+            | Self::EvidenceNeeded { .. }
+            | Self::NotIdempotent { .. }
+            | Self::TooEarly { .. }
+            | Self::RecoveryNeeded
+            | Self::RecoveryRunning
             | Self::Money(_) => true,
+            Self::Operation(error) => error.is_refused(),
             Self::Token(error) => error.is_refused(),
             Self::Ledger(error) => error.is_refused(),
             Self::Processed(error) => error.is_refused(),
@@ -293,6 +387,7 @@ impl Error {
             Self::Token(error) => !error.is_refused(),
             Self::Ledger(error) => !error.is_refused(),
             Self::Processed(error) => !error.is_refused(),
+            Self::Operation(error) => !error.is_refused(),
             _ => false,
         }
     }

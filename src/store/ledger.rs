@@ -29,6 +29,24 @@ impl StoreLedger<'_> {
         self.store.write(|tx| Ok(tx.ledger().withdraw(account, money)?))
     }
 
+    /// Available cash of one account becomes cash of another.
+    ///
+    /// # Errors
+    /// As [`LedgerMut::transfer`](crate::ledger::LedgerMut::transfer) and [`Store::write`].
+    pub fn transfer(&self, from: &str, to: &str, money: &Money) -> Result<EntryId, Error> {
+        self.store.write(|tx| Ok(tx.ledger().transfer(from, to, money)?))
+    }
+
+    /// Takes an entry back by another one, at most once; see
+    /// [`OperationsMut::reverse`](crate::OperationsMut::reverse).
+    ///
+    /// # Errors
+    /// [`Error::Operation`] while the operation that posted it is unfinished, [`Error::Insufficient`],
+    /// [`Error::DuplicatePosition`], [`Error::Ledger`]; otherwise as [`Store::write`].
+    pub fn reverse(&self, entry: EntryId, reason: &str) -> Result<EntryId, Error> {
+        self.store.write(|tx| Ok(tx.operations().reverse(entry, reason)?))
+    }
+
     /// What an account held before the book was opened.
     ///
     /// # Errors

@@ -3,16 +3,21 @@
 //! Everything here passes on: rules are in the domain, durability is in the engine.
 
 mod error;
+mod handles;
 mod identity;
 mod ledger;
 mod opening;
+mod operation_error;
+mod operations;
 mod options;
 mod processed;
+mod recovery;
 mod snapshot;
 mod stats;
 mod tx;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::disk::{Disk, MemoryDisk};
@@ -20,14 +25,18 @@ use crate::engine::journal::Purpose;
 use crate::engine::{self, Durability, Lsn, Running, Staged};
 use crate::ledger::LedgerRules;
 use crate::money::Asset;
+use crate::operations::Life;
 use crate::tokens::{Merged, Token, TokenKey, Update};
 
 pub use error::Error;
+pub use handles::Refused;
 pub use identity::{Identity, Mode};
 pub use ledger::StoreLedger;
 pub use opening::{Cut, Opening};
+pub use operations::StoreOperations;
 pub use options::{KeepLog, Options};
 pub use processed::{StoreClaims, StoreCursors};
+pub use recovery::{Decided, Recovery};
 pub use snapshot::{ReadOnly, Snapshot};
 pub use stats::Stats;
 pub use tx::Tx;
@@ -41,6 +50,8 @@ pub struct Store {
     identity: Identity,
     durability: Durability,
     rules: LedgerRules,
+    life: Life,
+    operation_retention: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -75,11 +86,16 @@ impl Store {
     fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, Error> {
         let engine = engine::open(disk, options.engine(), options.creates());
         let engine = engine.map_err(|error| identity_error(error, options))?;
+        let running = Running::start(engine)?;
+        let engine = running.engine();
+        let life = Life::new(&engine.snapshot(), engine.epoch(), options.seeds()?)?;
         Ok(Self {
-            running: Running::start(engine)?,
+            running,
             identity: options.identity.clone(),
             durability: options.durability,
             rules: options.ledger_rules(),
+            life,
+            operation_retention: options.operation_retention,
             clock: options.clock.clone(),
         })
     }
@@ -186,9 +202,12 @@ impl Store {
         purpose: Purpose,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Staged<T, E>, Error> {
-        let (now, rules) = (self.clock.now(), &self.rules);
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let (rules, life) = (&self.rules, &self.life);
         let engine = self.running.engine();
-        Ok(engine.stage(durability, purpose, |tx| body(&mut Tx { tx, now, rules }))?)
+        let staged = engine
+            .stage(durability, purpose, |tx| body(&mut Tx { tx, now, monotonic, rules, life }));
+        Ok(staged?)
     }
 
     /// The tokens, each call a commit or a snapshot of its own.
@@ -209,6 +228,11 @@ impl Store {
     /// The cursors, each call a commit or a snapshot of its own.
     pub fn cursors(&self) -> StoreCursors<'_> {
         StoreCursors::new(self)
+    }
+
+    /// The operations, each call a commit of its own.
+    pub fn operations(&self) -> StoreOperations<'_> {
+        StoreOperations::new(self)
     }
 
     /// The newest state that is as durable as its writers asked.

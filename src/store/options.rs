@@ -17,6 +17,7 @@ use super::{Error, Store};
 
 const MIB: u64 = 1024 * 1024;
 const LEAST_MEMORY_BYTES: u64 = 256 * 1024;
+const LEAST_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// How much of the journal's past is kept for inspection after nothing needs it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub struct Options {
     seed: Option<u64>,
     create: bool,
     limits: Limits,
+    pub(super) operation_retention: Duration,
 }
 
 impl Options {
@@ -80,6 +82,7 @@ impl Options {
             seed: None,
             create: true,
             limits: Limits::new(),
+            operation_retention: LEAST_RETENTION,
         }
     }
 
@@ -131,6 +134,13 @@ impl Options {
     /// How far ahead of the clock an observation may lie. Default 5 minutes.
     pub fn future_tolerance(mut self, tolerance: Duration) -> Self {
         self.future_tolerance_micros = i64::try_from(tolerance.as_micros()).unwrap_or(i64::MAX);
+        self
+    }
+
+    /// How long the rows of operations are kept after their end. What their keys answer stays for
+    /// ever. Default and least: 24 hours.
+    pub fn operation_retention(mut self, retention: Duration) -> Self {
+        self.operation_retention = retention.max(LEAST_RETENTION);
         self
     }
 
@@ -195,6 +205,24 @@ impl Options {
 
     pub(super) fn creates(&self) -> bool {
         self.create
+    }
+
+    /// Where external ids come from: the seed, or the system.
+    pub(super) fn seeds(&self) -> Result<[u64; 2], Error> {
+        let drawn = |_| match self.seed {
+            Some(seed) => Ok(seed),
+            None => getrandom::u64(),
+        };
+        let seeds = [drawn(0), drawn(1)];
+        let [high, low] = seeds.map(|seed| {
+            seed.map_err(|error| Error::Io {
+                action: "draw a seed for",
+                file: "external ids".to_owned(),
+                offset: None,
+                source: std::io::Error::other(error),
+            })
+        });
+        Ok([high?, low?])
     }
 
     pub(super) fn engine(&self) -> EngineOptions {

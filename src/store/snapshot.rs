@@ -7,6 +7,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::engine::{self, Lsn, Offline, Reader};
 use crate::ledger::{self, Finding, Ledger};
 use crate::money::Asset;
+use crate::operations::{self, Operations};
 use crate::processed::{Claims, Cursors};
 use crate::tokens::Tokens;
 
@@ -44,12 +45,21 @@ impl Snapshot {
         Ledger::new(&self.inner, Some(&self.reference), self.taken_at)
     }
 
+    /// The operations.
+    pub fn operations(&self) -> Operations<'_> {
+        Operations::new(&self.inner)
+    }
+
+    pub(super) fn reader(&self) -> &dyn Reader {
+        &self.inner
+    }
+
     /// Computes everything that is derived anew and answers what differs: nothing in a sound store.
-    /// Reads every row of the ledger.
+    /// Reads every row of the ledger and of the operations.
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`] where a row cannot be read, [`Error::SnapshotLost`].
+    /// [`Error::Ledger`] and [`Error::Operation`] where a row cannot be read, [`Error::SnapshotLost`].
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.inner)
     }
@@ -117,11 +127,16 @@ impl ReadOnly {
         Ledger::new(&self.offline, reference, Timestamp::from_micros(self.offline.last_micros))
     }
 
+    /// The operations.
+    pub fn operations(&self) -> Operations<'_> {
+        Operations::new(&self.offline)
+    }
+
     /// Computes everything that is derived anew and answers what differs, as [`Snapshot::verify`].
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`] where a row cannot be read.
+    /// [`Error::Ledger`] and [`Error::Operation`] where a row cannot be read.
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.offline)
     }
@@ -138,5 +153,7 @@ impl ReadOnly {
 }
 
 fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
-    Ok(ledger::verify(reader)?)
+    let mut findings = ledger::verify(reader)?;
+    findings.extend(operations::verify(reader)?);
+    Ok(findings)
 }

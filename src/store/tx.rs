@@ -1,8 +1,11 @@
 //! What a write's closure works on.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
 use crate::ledger::{LedgerMut, LedgerRules, LedgerTx};
+use crate::operations::{Life, OperationsMut};
 use crate::processed::{ClaimsMut, CursorsMut};
 use crate::tokens::TokensMut;
 
@@ -14,7 +17,9 @@ use crate::tokens::TokensMut;
 pub struct Tx<'a> {
     pub(super) tx: &'a mut engine::Tx,
     pub(super) now: Timestamp,
+    pub(super) monotonic: Duration,
     pub(super) rules: &'a LedgerRules,
+    pub(super) life: &'a Life,
 }
 
 impl Tx<'_> {
@@ -40,6 +45,12 @@ impl Tx<'_> {
     /// The cursors, to read and to move.
     pub fn cursors(&mut self) -> CursorsMut<'_> {
         CursorsMut::new(self.tx)
+    }
+
+    /// The operations, to begin, run and settle, and to read.
+    pub fn operations(&mut self) -> OperationsMut<'_> {
+        let ledger = LedgerTx::new(self.tx, self.rules, self.now);
+        OperationsMut::new(ledger, self.life, self.now, self.monotonic)
     }
 
     /// The clock's time when the transaction began.

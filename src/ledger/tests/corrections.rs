@@ -223,5 +223,20 @@ fn a_refused_call_leaves_nothing_in_a_commit_that_goes_on() {
     let snapshot = book.store.snapshot();
     assert_eq!(snapshot.ledger().assets().unwrap(), [usd()]);
     assert_eq!((book.cash(&usd()), snapshot.ledger().positions().count()), ((300, 0), 0));
-    assert_eq!(snapshot.verify().unwrap(), []);
+    assert_eq!(snapshot.ledger().verify().unwrap(), []);
+}
+
+/// Cash moves between two accounts of one bot, never more than is available, never to itself.
+#[test]
+fn a_transfer_moves_available_cash() {
+    let book = Book::new();
+    book.deposit(&dollars("5"));
+    book.write(|ledger| ledger.reserve_cash(operation(1), MAIN, &dollars("2"))).unwrap();
+    let transfer = |to: &str, text| book.write(|ledger| ledger.transfer(MAIN, to, &dollars(text)));
+    transfer("vault", "3").unwrap();
+    assert!(matches!(transfer("vault", "0.01"), Err(Error::Insufficient { .. })));
+    assert!(transfer(MAIN, "0.01").is_err());
+    assert!(transfer("vault", "0").is_err());
+    let vault = book.store.snapshot().ledger().balance("vault", &usd()).unwrap();
+    assert_eq!(vault.available, dollars("3"));
 }

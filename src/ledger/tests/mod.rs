@@ -55,7 +55,7 @@ impl Book {
         if outcome.is_err() {
             assert_eq!(snapshot.lsn(), before, "a refusal changed something");
         }
-        assert_eq!(snapshot.verify().unwrap(), []);
+        assert_eq!(snapshot.ledger().verify().unwrap(), []);
         outcome
     }
 

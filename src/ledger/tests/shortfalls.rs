@@ -86,5 +86,5 @@ fn reconciling_names_differences_and_adjusting_books_them() {
         book.store.ledger().adjust(MAIN, &fewer, "lost"),
         Err(Error::Insufficient { .. })
     ));
-    assert_eq!(book.store.snapshot().verify().unwrap(), []);
+    assert_eq!(book.store.snapshot().ledger().verify().unwrap(), []);
 }
