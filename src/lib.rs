@@ -56,6 +56,7 @@
 //!   everything anew and compares.
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
 //!   one moment, [`ReadOnly`] the way to read a store that is not open.
+//! - [`LockTable`] lets threads and tasks of the bot work on one thing one at a time.
 //! - [`Error`] says of every failure what became of the call.
 //! - [`inspect`] looks at the files of a store in any state; the program `highwater` (feature `cli`)
 //!   prints it.
@@ -74,6 +75,7 @@ pub mod disk;
 mod engine;
 pub mod inspect;
 pub mod ledger;
+mod lock_table;
 pub mod money;
 pub mod operations;
 pub mod processed;
@@ -87,6 +89,7 @@ pub use ledger::{
     AccountKind, Effect, EntryId, Fill, Finding, Ledger, LedgerMut, Leg, Limits, NewPosition,
     OperationId, Position, PositionId,
 };
+pub use lock_table::{KeyGuard, LockTable, Locking};
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
 pub use operations::{
     Attention, Begun, BegunStarted, Call, Case, Checkpoint, Completed, Event, ExternalId, Failed,

@@ -9,6 +9,8 @@ use crate::clock::Timestamp;
 use crate::disk::{Disk, RealDisk};
 use crate::engine::journal::Ending;
 use crate::engine::{Lsn, Offline, Table};
+use crate::ledger;
+use crate::operations;
 use crate::processed::{CLAIMS, CURSORS};
 use crate::store::{Error, Identity};
 use crate::tokens::TOKENS;
@@ -204,6 +206,8 @@ fn table_name(table: Table) -> &'static str {
         TOKENS => "tokens",
         CLAIMS => "claims",
         CURSORS => "cursors",
+        Table(2..=19) => ledger::table_name(table),
+        Table(32..=41) => operations::table_name(table),
         _ => "",
     }
 }

@@ -138,8 +138,15 @@ impl Account {
         sub(self.balance(), self.pending_debits)
     }
 
-    /// Credits `amount`, or debits it where it is negative.
+    /// Credits `amount`, or debits it where it is negative. Should what was ever booked become too
+    /// much to count, what was booked on both sides is forgotten: the balance stays.
     pub(crate) fn post(&mut self, amount: i128) -> Result<(), Error> {
+        let booked = if amount >= 0 { self.credits } else { self.debits };
+        if booked.checked_add(amount.saturating_abs()).is_none() {
+            let both = self.credits.min(self.debits).max(0);
+            self.credits = sub(self.credits, both)?;
+            self.debits = sub(self.debits, both)?;
+        }
         if amount >= 0 {
             self.credits = add(self.credits, amount)?;
         } else {

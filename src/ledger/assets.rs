@@ -60,3 +60,10 @@ pub(crate) fn all(reader: &dyn Reader) -> Result<Vec<Asset>, Error> {
     })
     .collect()
 }
+
+/// The scale with which the ledger holds the token, if it does.
+pub(crate) fn scale_of(reader: &dyn Reader, key: &TokenKey) -> Option<u8> {
+    // A row that cannot be read is for the ledger to tell; the token's own row is not touched by it.
+    let row = rows::load::<(u32, u8)>(reader, ASSETS, key.as_bytes()).ok()?;
+    row.map(|(_, scale)| scale)
+}

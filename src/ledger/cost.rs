@@ -42,6 +42,37 @@ impl Basis {
         }
     }
 
+    /// `quantity` units come for `cost`, of which `fee` go at once and leave their cost behind; where
+    /// that is more than came, units that were there or `covered` ones go. Answers the cost that is
+    /// lost because no unit is left to have it.
+    pub(crate) fn buy(
+        &mut self,
+        quantity: i128,
+        fee: i128,
+        cost: i128,
+        covered: i128,
+    ) -> Result<i128, Error> {
+        if covered > 0 {
+            self.add(covered, 0)?;
+        }
+        let (came, before) = (sub(quantity, fee)?, self.totals()?);
+        if came >= 0 && add(before.quantity, came)? == 0 {
+            self.clear();
+            return add(before.cost, cost);
+        }
+        self.add(came.max(0), cost)?;
+        self.take(0, sub(0, came)?.max(0))
+    }
+
+    /// `quantity` units are sold and `fee` go beside them, some of which were `covered` at no cost.
+    /// Answers the cost that goes out.
+    pub(crate) fn sell(&mut self, quantity: i128, fee: i128, covered: i128) -> Result<i128, Error> {
+        if covered > 0 {
+            self.add(covered, 0)?;
+        }
+        self.take(quantity, fee)
+    }
+
     /// All units and all cost.
     pub(crate) fn totals(&self) -> Result<Lot, Error> {
         match self {

@@ -7,7 +7,7 @@ use super::assets::{self, AssetId};
 use super::rows::{self, KeyReader};
 use super::{
     ENTRIES, ENTRIES_BY_ACCOUNT, ENTRIES_BY_OPERATION, ENTRIES_BY_POSITION, EntryId, Error, FillId,
-    Leg, OperationId, PositionId, REVERSALS, position,
+    Leg, OperationId, PositionId, fills, position,
 };
 use crate::clock::Timestamp;
 use crate::codec::{BorrowDecode, Encode};
@@ -175,7 +175,7 @@ impl EntryRecord {
                 owners.push(&account.owner);
                 owners.len() - 1
             });
-            // A commit of 8 MiB has no room for more legs than this holds.
+            // An operation names fewer accounts than this holds, and no other entry has more than two.
             let place = u16::try_from(place).unwrap_or(u16::MAX);
             legs.push((place, account.asset.0, account.kind.number(), *amount));
         }
@@ -279,8 +279,7 @@ pub(crate) fn load(reader: &dyn Reader, id: EntryId) -> Result<EntryRecord, Erro
 
 /// The entry that reversed this one.
 pub(crate) fn reversal_of(reader: &dyn Reader, id: EntryId) -> Result<Option<EntryId>, Error> {
-    let by = rows::load::<u64>(reader, REVERSALS, &id.get().to_be_bytes())?;
-    Ok(by.map(EntryId::new))
+    Ok(fills::reversal(reader, id)?.map(|row| EntryId::new(row.by)))
 }
 
 /// The entries that an index lists under `prefix`, oldest first.

@@ -71,7 +71,7 @@ pub enum Error {
     /// The venue's totals are less than what is recorded.
     #[error("the venue's total {what} of {given} is less than the recorded {recorded}")]
     TotalFell {
-        /// `quantity`, `gross` or `fee`.
+        /// `quantity`, `gross amount` or `fee`.
         what: &'static str,
         /// What is recorded.
         recorded: Box<Money>,
@@ -242,11 +242,15 @@ pub enum Mismatch {
     /// A number is zero where it cannot be.
     #[error("{0} is zero")]
     Zero(&'static str),
-    /// More is taken in fees than came.
-    #[error("the fee in the position's asset is greater than the quantity bought")]
-    TokenFee,
-    /// A fill is said to correct an entry that is no reversed fill.
-    #[error("entry {0} is no fill that was reversed")]
+    /// A venue reported totals for this operation and position, and now an execution, which may be in
+    /// them.
+    #[error("totals were recorded for this, and the execution may be part of them")]
+    MixedFills,
+    /// A fill is said to correct an entry that is no reversed fill of its account and assets, or that
+    /// another one has corrected.
+    #[error(
+        "entry {0} is no reversed fill of this account and asset that is still to be corrected"
+    )]
     Correction(EntryId),
     /// A reversal cannot be reversed: post what is right anew.
     #[error("entry {0} is a reversal itself")]

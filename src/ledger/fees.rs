@@ -16,6 +16,14 @@ pub(super) struct Fees {
     pub(super) others: BTreeMap<AssetId, i128>,
 }
 
+/// A fee that was paid and that a later total does not have any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FallenFee {
+    pub(super) asset: AssetId,
+    pub(super) recorded: i128,
+    pub(super) given: i128,
+}
+
 impl Fees {
     pub(super) fn is_empty(&self) -> bool {
         self.quote == 0 && self.token == 0 && self.others.values().all(|fee| *fee == 0)
@@ -28,13 +36,7 @@ impl Fees {
         asset: AssetId,
         fee: i128,
     ) -> Result<(), Error> {
-        let sum = if asset == state.quote {
-            &mut self.quote
-        } else if asset == state.asset {
-            &mut self.token
-        } else {
-            self.others.entry(asset).or_default()
-        };
+        let sum = self.in_asset(state, asset);
         *sum = add(*sum, fee)?;
         Ok(())
     }
@@ -57,14 +59,32 @@ impl Fees {
         Ok(())
     }
 
-    /// What is left of these totals beside those recorded.
-    pub(super) fn take_off(&mut self, recorded: &Self) -> Result<(), Error> {
-        self.quote = sub(self.quote, recorded.quote)?;
-        self.token = sub(self.token, recorded.token)?;
-        for (asset, fee) in &recorded.others {
-            let left = self.others.entry(*asset).or_default();
-            *left = sub(*left, *fee)?;
+    /// What is left of these totals beside those recorded, or the asset in which a fee that was paid
+    /// is not in the total any more. Only a rebate lowers a total, which then was none above zero.
+    pub(super) fn take_off(
+        &mut self,
+        state: &PositionState,
+        recorded: &Self,
+    ) -> Result<Option<FallenFee>, Error> {
+        let quote = [(state.quote, recorded.quote), (state.asset, recorded.token)];
+        let others = recorded.others.iter().map(|(asset, fee)| (*asset, *fee));
+        for (asset, recorded) in quote.into_iter().chain(others) {
+            let total = self.in_asset(state, asset);
+            if recorded > 0 && *total < recorded {
+                return Ok(Some(FallenFee { asset, recorded, given: *total }));
+            }
+            *total = sub(*total, recorded)?;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn in_asset(&mut self, state: &PositionState, asset: AssetId) -> &mut i128 {
+        if asset == state.quote {
+            &mut self.quote
+        } else if asset == state.asset {
+            &mut self.token
+        } else {
+            self.others.entry(asset).or_default()
+        }
     }
 }

@@ -62,27 +62,17 @@ impl Folded {
     }
 
     fn add(&mut self, entry: EntryId, change: &Change) -> Result<(), Error> {
-        let before = self.basis.totals()?;
-        if change.incoming {
-            self.basis.add(sub(change.quantity, change.token_fee)?, change.gross)?;
-            if self.basis.totals()?.quantity == 0 {
-                self.basis.clear();
-            }
-            self.bought = add(self.bought, change.gross)?;
+        let Change { quantity, token_fee, covered, gross, .. } = *change;
+        let (cost, realized) = if change.incoming {
+            let lost = self.basis.buy(quantity, token_fee, gross, covered)?;
+            self.bought = add(self.bought, gross)?;
+            (sub(gross, lost)?, sub(0, lost)?)
         } else {
-            if change.covered > 0 {
-                self.basis.add(change.covered, 0)?;
-            }
-            self.basis.take(change.quantity, change.token_fee)?;
-            self.proceeds = add(self.proceeds, change.gross)?;
-        }
-        let moved = sub(self.basis.totals()?.cost, before.cost)?;
-        let brought = if change.incoming { sub(change.gross, moved)? } else { moved };
-        let realized = match change.incoming {
-            true => sub(0, brought)?,
-            false => add(change.gross, moved)?,
+            let out = self.basis.sell(quantity, token_fee, covered)?;
+            self.proceeds = add(self.proceeds, gross)?;
+            (sub(0, out)?, sub(gross, out)?)
         };
-        if change.cost != moved || change.realized != realized {
+        if change.cost != cost || change.realized != realized {
             self.wrong.push(entry);
         }
         self.realized = add(self.realized, realized)?;

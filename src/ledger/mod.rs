@@ -21,6 +21,7 @@ mod equity;
 mod error;
 mod fees;
 mod fill;
+mod fills;
 mod fold;
 mod holds;
 mod ids;
@@ -43,6 +44,7 @@ mod verify;
 mod view;
 
 pub use accounts::{AccountBalance, AccountKind};
+pub(crate) use assets::scale_of;
 pub use attributes::{Attribute, AttributeBefore, Restored};
 pub use book::{Difference, LedgerMut};
 pub(crate) use effect::Part;
@@ -60,6 +62,7 @@ pub use names::{MAX_ATTRIBUTE_BYTES, MAX_FILL_BYTES, MAX_NAME_BYTES, MAX_REASON_
 pub(crate) use names::{check_name, check_tag, check_text};
 pub use position::{CostMethod, NewPosition, Outcome, Position};
 pub use post::{Posted, SkippedFill};
+pub(crate) use rows::table_name;
 pub use summary::{CashLine, OpenLine, QuoteLine, Summary};
 pub(crate) use tx::{LedgerRules, LedgerTx};
 pub use verify::Finding;

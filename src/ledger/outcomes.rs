@@ -33,8 +33,8 @@ impl LedgerTx<'_> {
         let costs = self.split_costs(cash, outcomes)?;
         let mut draft = Draft::new(EntryKind::Split, Some(operation));
         for (one, cost) in moving.iter_mut().zip(costs) {
-            one.moved.add(units, cost)?;
-            let change = one.change(true, units, cost, cost, 0);
+            one.moved.buy(units, 0, cost, 0)?;
+            let change = Change { incoming: true, gross: cost, cost, ..one.change(units) };
             self.save_moved(one, &change, &mut draft)?;
         }
         Ok(draft)
@@ -46,18 +46,22 @@ impl LedgerTx<'_> {
         operation: OperationId,
         cash: &Money,
         outcomes: &[PositionId],
+        cover: bool,
     ) -> Result<Draft, Error> {
         let units = not_zero(cash)?;
         let mut moving = self.outcomes(cash, outcomes.iter().copied())?;
-        let mut costs = Vec::with_capacity(moving.len());
+        let (mut costs, mut missing) = (Vec::new(), Vec::new());
         for one in &mut moving {
-            self.capture_whole(operation, &mut one.after, units)?;
-            costs.push(one.moved.take(units, 0)?);
+            let covered = self.capture_units(operation, &mut one.after, units, cover)?;
+            costs.push(one.moved.sell(units, 0, covered)?);
+            missing.push(covered);
         }
         let proceeds = shares(units, &costs)?;
         let mut draft = Draft::new(EntryKind::Merge, Some(operation));
-        for ((one, cost), brought) in moving.iter_mut().zip(costs).zip(proceeds) {
-            let change = one.change(false, units, brought, sub(0, cost)?, sub(brought, cost)?);
+        let brought = costs.into_iter().zip(proceeds).zip(missing);
+        for (one, ((cost, gross), covered)) in moving.iter_mut().zip(brought) {
+            let (cost, realized) = (sub(0, cost)?, sub(gross, cost)?);
+            let change = Change { covered, gross, cost, realized, ..one.change(units) };
             self.save_moved(one, &change, &mut draft)?;
         }
         Ok(draft)
@@ -76,7 +80,7 @@ impl LedgerTx<'_> {
             let same_scale = self.asset(before.asset)?.scale() == cash.asset().scale();
             let same_owner =
                 moving.first().is_none_or(|first: &Moving| first.before.owner == before.owner);
-            if !seen.insert(position) || !same_scale || !same_owner {
+            if !seen.insert(before.asset) || !same_scale || !same_owner {
                 return Err(Mismatch::Outcomes.into());
             }
             let basis = position::basis(self.reader(), &before)?;
@@ -123,24 +127,18 @@ impl LedgerTx<'_> {
 }
 
 impl Moving {
-    fn change(
-        &self,
-        incoming: bool,
-        quantity: i128,
-        gross: i128,
-        cost: i128,
-        realized: i128,
-    ) -> Change {
+    /// So many units go; the rest is to be filled in.
+    fn change(&self, quantity: i128) -> Change {
         Change {
             position: self.before.id.get(),
-            incoming,
+            incoming: false,
             quantity,
             token_fee: 0,
             covered: 0,
-            gross,
+            gross: 0,
             fee: 0,
-            cost,
-            realized,
+            cost: 0,
+            realized: 0,
         }
     }
 }

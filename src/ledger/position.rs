@@ -392,40 +392,43 @@ impl LedgerTx<'_> {
         let all = after.totals()?;
         (state.quantity, state.cost) = (all.quantity, all.cost);
         if let (Basis::Fifo(before), Basis::Fifo(after)) = (before, after) {
-            self.save_lots(state, before, after);
+            self.save_lots(state, before, after)?;
         }
         Ok(())
     }
 
-    /// Lots leave at the front and come at the back, so the newest lot that was not changed tells
-    /// where the others moved to.
+    /// Lots leave at the front and come at the back, so their numbers rise as fewer are left, and
+    /// only those are written whose place holds another lot now.
     fn save_lots(
         &mut self,
         state: &mut PositionState,
         before: &VecDeque<Lot>,
         after: &VecDeque<Lot>,
-    ) {
-        let key = |number: u64| Key::new().u64(state.id.get()).u64(number).into_bytes();
-        let end = state.first_lot.saturating_add(before.len() as u64);
-        let gone = leaving(before, after);
-        for number in state.first_lot..state.first_lot.saturating_add(gone).min(end) {
-            self.tx().delete(LOTS, &key(number));
-        }
-        let first = state.first_lot.saturating_add(gone);
-        for (number, lot) in (first..).zip(after) {
-            let index = usize::try_from(number.saturating_sub(state.first_lot)).ok();
-            if index.and_then(|index| before.get(index)) != Some(lot) {
-                self.tx().put(LOTS, &key(number), rows::encode(lot));
+    ) -> Result<(), Error> {
+        let gone = before.len().saturating_sub(after.len());
+        for place in 0..before.len().max(gone + after.len()) {
+            let key = lot_key(state, place)?;
+            let lot = place.checked_sub(gone).and_then(|place| after.get(place));
+            match lot {
+                Some(lot) if before.get(place) != Some(lot) => {
+                    self.tx().put(LOTS, &key, rows::encode(lot));
+                }
+                Some(_) => {}
+                None => self.tx().delete(LOTS, &key),
             }
         }
-        for number in first.saturating_add(after.len() as u64)..end {
-            self.tx().delete(LOTS, &key(number));
-        }
-        state.first_lot = first;
+        state.first_lot = lot_number(state, gone)?;
+        Ok(())
     }
 }
 
-/// How many lots left at the front, at least: as many as there are fewer now.
-fn leaving(before: &VecDeque<Lot>, after: &VecDeque<Lot>) -> u64 {
-    before.len().saturating_sub(after.len()) as u64
+/// The number of the lot in this place.
+pub(super) fn lot_number(state: &PositionState, place: usize) -> Result<u64, Error> {
+    let number = u64::try_from(place).ok().and_then(|place| state.first_lot.checked_add(place));
+    number.ok_or_else(|| rows::impossible(POSITIONS, &state.id.get().to_be_bytes(), "first_lot"))
+}
+
+/// The key of the lot in this place.
+pub(super) fn lot_key(state: &PositionState, place: usize) -> Result<Vec<u8>, Error> {
+    Ok(Key::new().u64(state.id.get()).u64(lot_number(state, place)?).into_bytes())
 }

@@ -4,17 +4,13 @@ use super::accounts::{AccountKind, add, sub};
 use super::attributes::AttributeBefore;
 use super::cost::Basis;
 use super::effect::Part;
-use super::entry::{self, Change, FillName};
+use super::entry::{Change, FillName};
 use super::fees::Fees;
 use super::holds::{HoldKey, HoldKind};
 use super::position::{self, PositionState};
 use super::posting::{Draft, Shortfall};
-use super::rows::{self, Key};
 use super::tx::LedgerTx;
-use super::{
-    Effect, EntryId, EntryKind, Error, FILLS, Fill, FillId, Mismatch, OperationId, PositionId,
-};
-use crate::codec::{BorrowDecode, Encode};
+use super::{Effect, EntryId, EntryKind, Error, Fill, FillId, Mismatch, OperationId, PositionId};
 use crate::money::{Amount, Money};
 
 /// What posting an effect came to.
@@ -46,13 +42,6 @@ pub struct SkippedFill {
     pub differs: bool,
 }
 
-/// Which entry has a fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
-pub(crate) struct FillRow {
-    pub(crate) operation: u64,
-    pub(crate) entry: u64,
-}
-
 /// Whether units came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -63,11 +52,17 @@ pub(super) enum Side {
 
 /// A trade in numbers.
 #[derive(Clone, Debug)]
-struct Trade {
-    side: Side,
-    quantity: i128,
-    gross: i128,
-    fees: Fees,
+pub(super) struct Trade {
+    pub(super) side: Side,
+    pub(super) quantity: i128,
+    pub(super) gross: i128,
+    pub(super) fees: Fees,
+}
+
+impl Trade {
+    fn is_nothing(&self) -> bool {
+        self.quantity == 0 && self.gross == 0 && self.fees.is_empty()
+    }
 }
 
 impl LedgerTx<'_> {
@@ -110,7 +105,9 @@ impl LedgerTx<'_> {
                 return Ok(());
             }
             Part::Split { cash, outcomes } => self.split(operation, cash, outcomes)?,
-            Part::Merge { cash, outcomes } => self.merge(operation, cash, outcomes)?,
+            Part::Merge { cash, outcomes } => {
+                self.merge(operation, cash, outcomes, cover.is_some())?
+            }
             Part::Deposit { account, money } => {
                 self.deposit_draft(Some(operation), account, money)?
             }
@@ -119,9 +116,21 @@ impl LedgerTx<'_> {
             }
             Part::Entry { legs } => self.transfer_draft(operation, legs)?,
         };
+        let mut missing = self.covered_units(&entry)?;
         let (entry, shortfalls) = self.post_entry(entry, cover)?;
         posted.entries.push(entry);
-        self.note_shortfalls(shortfalls, posted)
+        missing.extend(shortfalls);
+        self.note_shortfalls(missing, posted)
+    }
+
+    /// The units of each position that an entry covers.
+    fn covered_units(&self, draft: &Draft) -> Result<Vec<Shortfall>, Error> {
+        let covered = draft.changes.iter().filter(|change| change.covered > 0);
+        let covered = covered.map(|change| {
+            let state = self.load_position(PositionId::new(change.position))?;
+            Ok((state.asset, change.covered))
+        });
+        covered.collect()
     }
 
     fn note_shortfalls(
@@ -146,35 +155,30 @@ impl LedgerTx<'_> {
     ) -> Result<(), Error> {
         let before = self.load_position(position)?;
         let mut trade = self.read_trade(side, &before, fill)?;
-        let key = match &fill.id {
-            FillId::Execution(id) => {
-                let key = fill_key(&before.owner, &fill.venue, id);
-                if let Some(skipped) = self.posted_before(operation, fill, &key, &trade)? {
-                    posted.skipped.push(skipped);
-                    return Ok(());
-                }
-                Some(key)
-            }
+        self.check_correction(position, fill)?;
+        let skipped = match &fill.id {
+            FillId::Execution(id) => self.posted_before(operation, &before, fill, id, &trade)?,
             FillId::Cumulative => {
                 self.take_off_recorded(operation, &before, &fill.venue, &mut trade)?;
-                if trade.quantity == 0 && trade.gross == 0 && trade.fees.is_empty() {
-                    let fill = FillId::Cumulative;
-                    posted.skipped.push(SkippedFill { fill, entry: None, differs: false });
-                    return Ok(());
-                }
-                None
+                trade.is_nothing().then_some(SkippedFill {
+                    fill: FillId::Cumulative,
+                    entry: None,
+                    differs: false,
+                })
             }
         };
-        let (draft, covered) = self.trade_draft(operation, &before, &trade, cover.is_some())?;
+        if let Some(skipped) = skipped {
+            posted.skipped.push(skipped);
+            return Ok(());
+        }
+        let draft = self.trade_draft(operation, &before, &trade, cover.is_some())?;
         let name = FillName { venue: fill.venue.clone(), id: fill.id.clone() };
         let draft = Draft { fill: Some(name), corrects: fill.corrects, ..draft };
-        let (entry, mut shortfalls) = self.post_entry(draft, cover)?;
-        shortfalls.extend((covered > 0).then_some((before.asset, covered)));
-        self.note_shortfalls(shortfalls, posted)?;
-        if let Some(key) = key {
-            let row = FillRow { operation: operation.get(), entry: entry.get() };
-            self.tx().put(FILLS, &key, rows::encode(&row));
-        }
+        let mut missing = self.covered_units(&draft)?;
+        let (entry, shortfalls) = self.post_entry(draft, cover)?;
+        missing.extend(shortfalls);
+        self.note_shortfalls(missing, posted)?;
+        self.list_fill(operation, &before, fill, entry)?;
         posted.entries.push(entry);
         Ok(())
     }
@@ -204,97 +208,27 @@ impl LedgerTx<'_> {
         Ok(Trade { side, quantity, gross, fees })
     }
 
-    /// What is known of a fill that carries an id: `None` where it is new.
-    fn posted_before(
-        &self,
-        operation: OperationId,
-        fill: &Fill,
-        key: &[u8],
-        trade: &Trade,
-    ) -> Result<Option<SkippedFill>, Error> {
-        if let Some(corrected) = fill.corrects {
-            let reversed = entry::reversal_of(self.reader(), corrected)?.is_some();
-            if !reversed || entry::load(self.reader(), corrected)?.fill.is_none() {
-                return Err(Mismatch::Correction(corrected).into());
-            }
-        }
-        let Some(row) = rows::load::<FillRow>(self.reader(), FILLS, key)? else {
-            return Ok(None);
-        };
-        let posted = EntryId::new(row.entry);
-        if fill.corrects == Some(posted) {
-            return Ok(None);
-        }
-        let FillId::Execution(id) = &fill.id else { return Ok(None) };
-        if row.operation != operation.get() {
-            let (venue, fill) = (fill.venue.clone(), id.clone());
-            let operation = OperationId::new(row.operation);
-            return Err(Error::DuplicateFill { venue, fill, operation });
-        }
-        let same =
-            |change: &Change| change.quantity == trade.quantity && change.gross == trade.gross;
-        let differs = !entry::load(self.reader(), posted)?.changes.iter().any(same);
-        Ok(Some(SkippedFill { fill: fill.id.clone(), entry: Some(posted), differs }))
-    }
-
-    /// Takes what the operation recorded at this venue for this position off the venue's totals.
-    fn take_off_recorded(
-        &self,
-        operation: OperationId,
-        state: &PositionState,
-        venue: &str,
-        trade: &mut Trade,
-    ) -> Result<(), Error> {
-        let (mut quantity, mut gross, mut fees) = (0, 0, Fees::default());
-        for record in entry::of_operation(self.reader(), operation) {
-            let record = record?;
-            let here = record.fill.as_ref().is_some_and(|fill| *fill.venue == *venue);
-            if !here || entry::reversal_of(self.reader(), record.id)?.is_some() {
-                continue;
-            }
-            let incoming = trade.side == Side::Buy;
-            let mine =
-                |change: &&Change| change.position == state.id.get() && change.incoming == incoming;
-            let Some(change) = record.changes.iter().find(mine) else { continue };
-            quantity = add(quantity, change.quantity)?;
-            gross = add(gross, change.gross)?;
-            fees.add_recorded(state, change, &record.legs)?;
-        }
-        let total = |what, asset, recorded, given| -> Result<i128, Error> {
-            if given >= recorded {
-                return sub(given, recorded);
-            }
-            let asset = self.asset(asset)?;
-            let money = |units| Box::new(Money::new(asset.clone(), Amount::from_units(units)));
-            Err(Error::TotalFell { what, recorded: money(recorded), given: money(given) })
-        };
-        trade.quantity = total("quantity", state.asset, quantity, trade.quantity)?;
-        trade.gross = total("gross amount", state.quote, gross, trade.gross)?;
-        total("fee", state.asset, fees.token, trade.fees.token)?;
-        trade.fees.take_off(&fees)
-    }
-
-    /// The entry for a trade, with the position already changed; and how many units were covered.
+    /// The entry for a trade, with the position already changed.
     fn trade_draft(
         &mut self,
         operation: OperationId,
         before: &PositionState,
         trade: &Trade,
         cover: bool,
-    ) -> Result<(Draft, i128), Error> {
+    ) -> Result<Draft, Error> {
         let mut after = before.clone();
         let basis = position::basis(self.reader(), before)?;
         let mut moved = basis.clone();
-        let (kind, change) = match trade.side {
-            Side::Buy => (EntryKind::Buy, self.buy(&mut after, &mut moved, trade)?),
-            Side::Sell | Side::Redeem => {
-                let covered = self.capture_units(operation, &mut after, trade, cover)?;
-                let kind = match trade.side {
-                    Side::Redeem => EntryKind::Redeem,
-                    _ => EntryKind::Sell,
-                };
-                (kind, self.sell(&mut after, &mut moved, trade, covered)?)
-            }
+        let kind = match trade.side {
+            Side::Buy => EntryKind::Buy,
+            Side::Sell => EntryKind::Sell,
+            Side::Redeem => EntryKind::Redeem,
+        };
+        let leaving = trade.leaving()?;
+        let covered = self.capture_units(operation, &mut after, leaving, cover)?;
+        let change = match trade.side {
+            Side::Buy => trade.buy(&mut after, &mut moved, covered)?,
+            Side::Sell | Side::Redeem => trade.sell(&mut after, &mut moved, covered)?,
         };
         self.save_basis(&mut after, &basis, &moved)?;
         self.save_position(Some(before), &after)?;
@@ -304,85 +238,29 @@ impl LedgerTx<'_> {
             draft.leg(&after.owner, *asset, AccountKind::Cash, sub(0, *fee)?)?;
             draft.leg(&after.owner, *asset, AccountKind::Fees, *fee)?;
         }
-        Ok((draft, change.covered))
+        Ok(draft)
     }
 
-    fn buy(
-        &self,
-        state: &mut PositionState,
-        basis: &mut Basis,
-        trade: &Trade,
-    ) -> Result<Change, Error> {
-        let units = sub(trade.quantity, trade.fees.token)?;
-        if units < 0 {
-            return Err(Mismatch::TokenFee.into());
-        }
-        basis.add(units, trade.gross)?;
-        let change = Change {
-            position: state.id.get(),
-            incoming: true,
-            quantity: trade.quantity,
-            token_fee: trade.fees.token,
-            covered: 0,
-            gross: trade.gross,
-            fee: trade.fees.quote,
-            cost: trade.gross,
-            realized: 0,
-        };
-        // A buy of which fees took every unit leaves a cost without units: it is lost.
-        let lost = if add(state.quantity, units)? == 0 { add(state.cost, trade.gross)? } else { 0 };
-        if lost > 0 {
-            basis.clear();
-        }
-        let change = Change { cost: sub(trade.gross, lost)?, realized: sub(0, lost)?, ..change };
-        state.book(&change)?;
-        Ok(change)
-    }
-
-    fn sell(
-        &self,
-        state: &mut PositionState,
-        basis: &mut Basis,
-        trade: &Trade,
-        covered: i128,
-    ) -> Result<Change, Error> {
-        if covered > 0 {
-            basis.add(covered, 0)?;
-        }
-        let cost = basis.take(trade.quantity, trade.fees.token)?;
-        let change = Change {
-            position: state.id.get(),
-            incoming: false,
-            quantity: trade.quantity,
-            token_fee: trade.fees.token,
-            covered,
-            gross: trade.gross,
-            fee: trade.fees.quote,
-            cost: sub(0, cost)?,
-            realized: sub(trade.gross, cost)?,
-        };
-        state.book(&change)?;
-        Ok(change)
-    }
-
-    /// Takes the units from the operation's hold and then from those that nobody holds. Answers how
-    /// many are missing, where those are to be covered.
-    fn capture_units(
+    /// Takes units from the operation's hold and then from those that nobody holds. Answers how many
+    /// are missing, where those are to be covered.
+    pub(super) fn capture_units(
         &mut self,
         operation: OperationId,
         state: &mut PositionState,
-        trade: &Trade,
+        units: i128,
         cover: bool,
     ) -> Result<i128, Error> {
-        let wanted = add(trade.quantity, trade.fees.token)?;
+        if units == 0 {
+            return Ok(0);
+        }
         let kind = HoldKind::Units(state.id);
         let (asset, owner) = (state.asset, state.owner.clone());
         let key = HoldKey { operation, kind, asset, owner };
         let mut account = self.account(&key.account())?;
-        let used = self.capture(&key, wanted, &mut account)?;
+        let used = self.capture(&key, units, &mut account)?;
         self.put_account(&key.account(), &account);
         state.reserved = sub(state.reserved, used)?;
-        let short = sub(state.reserved, sub(state.quantity, wanted)?)?;
+        let short = sub(state.reserved, sub(state.quantity, units)?)?;
         if short <= 0 {
             return Ok(0);
         }
@@ -391,17 +269,53 @@ impl LedgerTx<'_> {
         }
         Err(self.insufficient(&state.owner, state.asset, short, Some(state.id))?)
     }
+}
 
-    /// As [`LedgerTx::capture_units`], for units that leave without a fill.
-    pub(super) fn capture_whole(
-        &mut self,
-        operation: OperationId,
+impl Trade {
+    /// How many units leave the position: those sold, and what fees take beyond those bought.
+    fn leaving(&self) -> Result<i128, Error> {
+        match self.side {
+            Side::Buy => Ok(sub(self.fees.token, self.quantity)?.max(0)),
+            Side::Sell | Side::Redeem => add(self.quantity, self.fees.token),
+        }
+    }
+
+    fn change(&self, state: &PositionState, cost: i128, realized: i128, covered: i128) -> Change {
+        Change {
+            position: state.id.get(),
+            incoming: self.side == Side::Buy,
+            quantity: self.quantity,
+            token_fee: self.fees.token,
+            covered,
+            gross: self.gross,
+            fee: self.fees.quote,
+            cost,
+            realized,
+        }
+    }
+
+    fn buy(
+        &self,
         state: &mut PositionState,
-        units: i128,
-    ) -> Result<(), Error> {
-        let fees = Fees::default();
-        let trade = Trade { side: Side::Sell, quantity: units, gross: 0, fees };
-        self.capture_units(operation, state, &trade, false).map(drop)
+        basis: &mut Basis,
+        covered: i128,
+    ) -> Result<Change, Error> {
+        let lost = basis.buy(self.quantity, self.fees.token, self.gross, covered)?;
+        let change = self.change(state, sub(self.gross, lost)?, sub(0, lost)?, covered);
+        state.book(&change)?;
+        Ok(change)
+    }
+
+    fn sell(
+        &self,
+        state: &mut PositionState,
+        basis: &mut Basis,
+        covered: i128,
+    ) -> Result<Change, Error> {
+        let cost = basis.sell(self.quantity, self.fees.token, covered)?;
+        let change = self.change(state, sub(0, cost)?, sub(self.gross, cost)?, covered);
+        state.book(&change)?;
+        Ok(change)
     }
 }
 
@@ -442,9 +356,4 @@ impl Draft {
         self.changes.push(*change);
         Ok(())
     }
-}
-
-/// The key of a venue's fill: unique for one account and venue.
-pub(crate) fn fill_key(owner: &str, venue: &str, id: &str) -> Vec<u8> {
-    Key::new().name(owner).name(venue).rest(id.as_bytes()).into_bytes()
 }

@@ -73,6 +73,9 @@ impl LedgerTx<'_> {
             draft.reason = draft.reason.or(cover.map(Box::from));
         }
         draft.legs.retain(|_, amount| *amount != 0);
+        if draft.legs.is_empty() {
+            return Err(Mismatch::Empty.into());
+        }
         self.check_balanced(&draft)?;
         for (key, amount) in &draft.legs {
             self.post_leg(draft.operation, key, *amount)?;

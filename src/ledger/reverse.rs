@@ -1,6 +1,7 @@
 //! Reversal: an entry is taken back by another one, at most once.
 
 use super::entry::{self, EntryRecord};
+use super::fills::ReversalRow;
 use super::fold::fold;
 use super::position::{self, PositionState};
 use super::posting::Draft;
@@ -33,7 +34,8 @@ impl LedgerTx<'_> {
             self.take_back(PositionId::new(change.position), entry)?;
         }
         let (reversal, _) = self.post_entry(inverse(&record, operation, reason)?, None)?;
-        self.tx().put(REVERSALS, &entry.get().to_be_bytes(), rows::encode(&reversal.get()));
+        let row = ReversalRow { by: reversal.get(), corrected_by: None };
+        self.tx().put(REVERSALS, &entry.get().to_be_bytes(), rows::encode(&row));
         Ok(reversal)
     }
 

@@ -1,6 +1,6 @@
 //! The summary: one account at a glance, as of one state.
 
-use super::accounts::{AccountKind, sub};
+use super::accounts::{AccountBalance, AccountKind, sub};
 use super::save::counters;
 use super::value::Marks;
 use super::view::Ledger;
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct Summary {
     /// Cash, a line for each asset that was ever there.
     pub cash: Vec<CashLine>,
+    /// Fees paid, rebates taken off, a sum for each asset in which there were any.
+    pub fees: Vec<Money>,
     /// Positions, a line for each quote asset.
     pub quotes: Vec<QuoteLine>,
     /// Open positions, a line for each.
@@ -44,8 +46,6 @@ pub struct CashLine {
     pub reserved: Money,
     /// The rest.
     pub available: Money,
-    /// Fees paid in this asset, rebates taken off.
-    pub fees: Money,
 }
 
 /// All positions that are quoted in one asset.
@@ -85,9 +85,11 @@ impl Ledger<'_> {
     /// [`Error::CorruptRow`], [`Error::MissingRow`], [`Error::Engine`].
     pub fn summary(&self, account: &str, max_mark_age: Option<Duration>) -> Result<Summary, Error> {
         let counted = counters(self.reader, account)?;
-        let (cash, mut quotes) = self.lines(account)?;
+        let accounts = self.accounts(account)?;
+        let mut quotes = quote_lines(&accounts)?;
         let mut summary = Summary {
-            cash,
+            cash: cash_lines(&accounts)?,
+            fees: of_kind(&accounts, AccountKind::Fees).map(|fees| fees.balance.clone()).collect(),
             quotes: Vec::new(),
             open: Vec::new(),
             positions_open: 0,
@@ -106,9 +108,8 @@ impl Ledger<'_> {
             }
             let position = state.shown(self.reader)?;
             let market_value = self.mark(&position.quantity, &position.quote, max_mark_age)?;
-            if let (Some(value), Some(line)) =
-                (&market_value, quotes.iter_mut().find(|line| line.cost.asset() == &position.quote))
-            {
+            let line = quote_line(&mut quotes, &position.quote);
+            if let Some(value) = &market_value {
                 line.market_value = line.market_value.checked_add(value)?;
                 line.unrealized =
                     line.unrealized.checked_add(&value.checked_sub(&position.cost)?)?;
@@ -129,39 +130,6 @@ impl Ledger<'_> {
                 HoldKind::Cash | HoldKind::Expected => None,
             })
             .collect())
-    }
-
-    /// The lines of cash and of quote assets that the accounts give.
-    fn lines(&self, account: &str) -> Result<(Vec<CashLine>, Vec<QuoteLine>), Error> {
-        let accounts = self.accounts(account)?;
-        let of = |asset: &Asset, kind| {
-            let found = accounts
-                .iter()
-                .find(|account| account.kind == kind && account.balance.asset() == asset);
-            let zero = || Money::new(asset.clone(), Amount::ZERO);
-            found.map_or_else(zero, |account| account.balance.clone())
-        };
-        let (mut cash, mut quotes) = (Vec::new(), Vec::new());
-        for line in &accounts {
-            let asset = line.balance.asset();
-            if line.kind == AccountKind::Cash {
-                cash.push(CashLine {
-                    total: line.balance.clone(),
-                    reserved: line.pending_debits.clone(),
-                    available: line.balance.checked_sub(&line.pending_debits)?,
-                    fees: of(asset, AccountKind::Fees),
-                });
-            }
-            if line.kind == AccountKind::Cost {
-                let zero = Money::new(asset.clone(), Amount::ZERO);
-                let loss = of(asset, AccountKind::RealizedPnl).amount().units();
-                let realized = Money::new(asset.clone(), Amount::from_units(sub(0, loss)?));
-                let (market_value, unrealized) = (zero.clone(), zero);
-                let cost = line.balance.clone();
-                quotes.push(QuoteLine { cost, market_value, unrealized, realized });
-            }
-        }
-        Ok((cash, quotes))
     }
 
     /// What `units` are worth in `quote`: the price of one in the reference currency over that of
@@ -192,4 +160,47 @@ impl Ledger<'_> {
     pub fn assets(&self) -> Result<Vec<Asset>, Error> {
         assets::all(self.reader)
     }
+}
+
+fn of_kind(
+    accounts: &[AccountBalance],
+    kind: AccountKind,
+) -> impl Iterator<Item = &AccountBalance> {
+    accounts.iter().filter(move |account| account.kind == kind)
+}
+
+fn cash_lines(accounts: &[AccountBalance]) -> Result<Vec<CashLine>, Error> {
+    let lines = of_kind(accounts, AccountKind::Cash).map(|cash| {
+        Ok(CashLine {
+            total: cash.balance.clone(),
+            reserved: cash.pending_debits.clone(),
+            available: cash.balance.checked_sub(&cash.pending_debits)?,
+        })
+    });
+    lines.collect()
+}
+
+/// What the accounts say of positions; what is open is worth is still to be added.
+fn quote_lines(accounts: &[AccountBalance]) -> Result<Vec<QuoteLine>, Error> {
+    let mut lines = Vec::new();
+    for cost in of_kind(accounts, AccountKind::Cost) {
+        quote_line(&mut lines, cost.balance.asset()).cost = cost.balance.clone();
+    }
+    for loss in of_kind(accounts, AccountKind::RealizedPnl) {
+        let asset = loss.balance.asset();
+        let made = Amount::from_units(sub(0, loss.balance.amount().units())?);
+        quote_line(&mut lines, asset).realized = Money::new(asset.clone(), made);
+    }
+    Ok(lines)
+}
+
+/// The line of a quote asset, made where there is none.
+fn quote_line<'l>(lines: &'l mut Vec<QuoteLine>, asset: &Asset) -> &'l mut QuoteLine {
+    let place = lines.iter().position(|line| line.cost.asset() == asset).unwrap_or_else(|| {
+        let zero = || Money::new(asset.clone(), Amount::ZERO);
+        let (cost, market_value, unrealized, realized) = (zero(), zero(), zero(), zero());
+        lines.push(QuoteLine { cost, market_value, unrealized, realized });
+        lines.len() - 1
+    });
+    &mut lines[place]
 }

@@ -1,23 +1,23 @@
 //! Beginning: an intent becomes a pending operation, with its money reserved and its positions taken.
 
-use std::time::Duration;
-
 use super::error::Error;
 use super::handle::{InProgress, Pending};
-use super::intent::Intent;
+use super::intent::{ClaimIntent, Intent};
 use super::keys::{self, IntentHash, KeyState};
 use super::kind::{Kind, Role};
 use super::row::{self, KeyRow, NamedAsset, NamedClaim, NamedPosition, OperationRow};
 use super::run::Started;
 use super::status::{Call, Status, legal};
-use super::{KEYS, OPERATION_STATE, OperationId, OperationsMut, PositionId, UNFINISHED, WORKING};
+use super::{
+    KEYS, OPERATION_STATE, OperationId, OperationsMut, PAYLOADS, PositionId, UNFINISHED, WORKING,
+};
 use crate::engine::KeyRange;
-use crate::ledger::{self, Increase, Mismatch, Position};
-use crate::money::{Amount, Asset, Money};
+use crate::ledger::{self, Mismatch, Position};
+use crate::money::Money;
 use crate::processed::{Claim, ClaimState};
 
 /// The row that holds the next operation's number.
-const NEXT: &[u8] = b"next";
+pub(super) const NEXT: &[u8] = b"next";
 
 /// What beginning an operation came to.
 #[derive(Debug)]
@@ -83,8 +83,21 @@ impl BegunStarted {
 struct Origin<'i> {
     intent: &'i Intent,
     hash: IntentHash,
-    /// The rolled back operation in whose place it is begun.
-    retry_of: Option<(OperationId, Option<NamedClaim>)>,
+    /// What is known of the rolled back operation in whose place it is begun.
+    before: Option<KeyRow>,
+}
+
+impl Origin<'_> {
+    /// The claim of the operation in whose place it is begun.
+    fn inherited(&self) -> Option<&NamedClaim> {
+        self.before.as_ref()?.claim.as_ref()
+    }
+
+    /// The claim that ends with the operation.
+    fn claim(&self) -> Option<NamedClaim> {
+        let own = || self.intent.claim.as_ref().map(ClaimIntent::named);
+        self.inherited().cloned().or_else(own)
+    }
 }
 
 impl OperationsMut<'_> {
@@ -105,13 +118,13 @@ impl OperationsMut<'_> {
             let state = keys::known(self.reader(), &known)?;
             return Ok(Begun::Existing(Box::new(state)));
         }
-        self.begin_from(&Origin { intent, hash, retry_of: None })
+        self.begin_from(&Origin { intent, hash, before: None })
     }
 
     /// As [`OperationsMut::begin`], and starts it in the same commit.
     ///
     /// # Errors
-    /// As [`OperationsMut::begin`]; [`Error::Expired`] where its deadline has passed, and then nothing
+    /// As [`OperationsMut::begin`]; [`Error::TooLate`] where its deadline has passed, and then nothing
     /// was begun.
     pub fn begin_and_start(&mut self, intent: &Intent) -> Result<BegunStarted, Error> {
         self.all_or_nothing(|operations| {
@@ -122,17 +135,24 @@ impl OperationsMut<'_> {
             };
             match operations.start(&pending)? {
                 Started::InProgress(in_progress) => Ok(BegunStarted::New(in_progress)),
-                Started::Expired => Err(Error::Expired { operation: pending.id() }),
+                Started::Expired => {
+                    Err(Error::TooLate { deadline: intent.deadline.unwrap_or(operations.now) })
+                }
             }
         })
     }
 
     /// Begins an operation anew under the key of one that was rolled back. It gets a number of its
-    /// own and takes over the claim.
+    /// own and takes over the claim, whether the intent names it or not. Where there was no claim and
+    /// the intent names one, that is made.
+    ///
+    /// A cursor that has the value to which the intent moves it counts as moved: the first begin may
+    /// have done so.
     ///
     /// # Errors
     /// As [`OperationsMut::begin`]; [`Error::UnknownKey`]; [`Error::IllegalTransition`] where the
-    /// operation under the key was not rolled back.
+    /// operation under the key was not rolled back; [`Error::Conflict`] also where the intent names
+    /// another claim.
     pub fn begin_again(&mut self, intent: &Intent) -> Result<Begun, Error> {
         intent.check()?;
         let hash = IntentHash::of(intent);
@@ -140,27 +160,10 @@ impl OperationsMut<'_> {
             return Err(Error::UnknownKey { key: intent.key.clone() });
         };
         hash.expect_same(&known)?;
-        let (before, claim) = self.rolled_back(&known, intent)?;
-        self.begin_from(&Origin { intent, hash, retry_of: Some((before, claim)) })
-    }
-
-    /// The operation under a key, which was rolled back, and its claim.
-    fn rolled_back(
-        &self,
-        known: &KeyRow,
-        intent: &Intent,
-    ) -> Result<(OperationId, Option<NamedClaim>), Error> {
         let id = OperationId::new(known.operation);
-        let status = keys::known(self.reader(), known)?.status();
-        legal(id, status, Call::BeginAgain)?;
-        let claim = match row::find(self.reader(), id)? {
-            Some(row) => row.claim,
-            None => intent.claim.as_ref().map(|claim| NamedClaim {
-                namespace: claim.namespace.clone(),
-                key: claim.key.clone(),
-            }),
-        };
-        Ok((id, claim))
+        legal(id, keys::known(self.reader(), &known)?.status(), Call::BeginAgain)?;
+        intent.expect_claim_of(&known)?;
+        self.begin_from(&Origin { intent, hash, before: Some(known) })
     }
 
     fn begin_from(&mut self, origin: &Origin<'_>) -> Result<Begun, Error> {
@@ -168,40 +171,35 @@ impl OperationsMut<'_> {
             return Err(Error::RecoveryNeeded);
         }
         self.all_or_nothing(|operations| {
-            let refusal = match operations.all_or_nothing(|all| all.try_begin(origin)) {
-                Err(error) if is_for_lack(&error) => error,
-                outcome => return outcome,
-            };
-            match operations.sweep(super::sweep::AT_ONCE)? {
-                0 => Err(refusal),
-                _ => operations.try_begin(origin),
-            }
+            operations.sweeping(|operations| operations.try_begin(origin))
         })
     }
 
     fn try_begin(&mut self, origin: &Origin<'_>) -> Result<Begun, Error> {
         let intent = origin.intent;
         let id = self.next_id()?;
-        match &origin.retry_of {
-            Some((_, Some(claim))) => self.hand_over_claim(id, claim)?,
-            Some((_, None)) => {}
+        match origin.inherited() {
+            Some(claim) => self.hand_over_claim(id, claim)?,
             None => match self.claim(id, intent)? {
                 Claim::New => {}
                 Claim::Duplicate(state) => return Ok(Begun::Duplicate(state)),
             },
         }
-        self.move_cursor(intent)?;
+        self.move_cursor(intent, origin.before.is_some())?;
         let mut row = self.new_row(origin);
         let positions = self.take_positions(id, intent, &mut row)?;
         self.hold_money(id, intent, &positions, &row.account)?;
         self.tx().put(OPERATION_STATE, NEXT, row::encode(&id.get().saturating_add(1)));
         self.tx().put(UNFINISHED, &row::id_key(id), row::encode(&()));
-        self.tx().put(KEYS, &intent.key, row::encode(&origin.hash.row(id)));
+        self.tx().put(KEYS, &intent.key, row::encode(&origin.hash.row(id, row.claim.clone())));
         for named in &row.positions {
             self.work_on(id, *named)?;
         }
+        if !intent.payload.is_empty() {
+            self.tx().put(PAYLOADS, &row::id_key(id), row::encode(&intent.payload));
+        }
         self.put_with_event(id, &mut row, Call::Begin, None);
-        let handle = self.handle(id, &row, self.monotonic_deadline(intent));
+        let handle = self.handle(id, &row);
         Ok(Begun::New(Pending(handle)))
     }
 
@@ -210,43 +208,30 @@ impl OperationsMut<'_> {
         Ok(OperationId::new(next.unwrap_or(1)))
     }
 
-    /// The deadline by the clock that never jumps.
-    fn monotonic_deadline(&self, intent: &Intent) -> Option<Duration> {
-        let left = intent.deadline?.as_micros().saturating_sub(self.now.as_micros());
-        let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
-        Some(self.monotonic.saturating_add(left))
-    }
-
     /// The operation's row, but for what the books have to say to it.
     fn new_row(&mut self, origin: &Origin<'_>) -> OperationRow {
         let intent = origin.intent;
-        let claim = intent
-            .claim
-            .as_ref()
-            .map(|claim| NamedClaim { namespace: claim.namespace.clone(), key: claim.key.clone() });
-        let (retry_of, claim) = match &origin.retry_of {
-            Some((before, inherited)) => (Some(before.get()), inherited.clone()),
-            None => (None, claim),
-        };
         OperationRow {
             kind: intent.kind.clone(),
             key: intent.key.clone(),
             account: intent.account.clone().unwrap_or_default(),
-            payload: intent.payload.clone(),
             status: Status::Pending,
             epoch: self.life.epoch(),
             attempt: 0,
+            owner: self.life.draw_owner(),
+            failure: 0,
             tries: 0,
             max_attempts: intent.max_attempts,
             idempotent: intent.idempotent,
             deadline: intent.deadline.map(|at| at.as_micros()),
             not_before: None,
+            expires: self.expires(intent.deadline.map(|at| at.as_micros())),
             external_ids: vec![self.life.draw_external_id()],
             positions: Vec::new(),
             accounts: Vec::new(),
             assets: Vec::new(),
-            claim,
-            retry_of,
+            claim: origin.claim(),
+            retry_of: origin.before.as_ref().map(|before| before.operation),
             error: None,
             attention: None,
             presentations: 0,
@@ -327,36 +312,6 @@ impl OperationsMut<'_> {
         Ok(())
     }
 
-    /// Holds what raises risk against the limits, account by account.
-    fn check_limits(&self, intent: &Intent, positions: &[Position]) -> Result<(), Error> {
-        if !intent.raises_risk() {
-            return Ok(());
-        }
-        let spend = |quote: &Asset| {
-            let hold = intent.holds.iter().find(|hold| hold.asset().key() == quote.key());
-            hold.cloned().unwrap_or_else(|| Money::new(quote.clone(), Amount::ZERO))
-        };
-        let mut increases: Vec<(&str, Increase)> = Vec::new();
-        for (named, position) in intent.named.iter().zip(positions) {
-            if named.role.raises_risk() {
-                let (spend, position_id) = (spend(&position.quote), Some(position.id));
-                increases.push((&position.account, Increase { position: position_id, spend }));
-            }
-        }
-        for new in &intent.opens {
-            increases.push((&new.account, Increase { position: None, spend: spend(&new.quote) }));
-        }
-        let mut accounts: Vec<&str> = increases.iter().map(|(account, _)| *account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        for account in accounts {
-            let here = increases.iter().filter(|(of, _)| *of == account);
-            let here: Vec<Increase> = here.map(|(_, increase)| increase.clone()).collect();
-            self.ledger.check_limits(account, &here)?;
-        }
-        Ok(())
-    }
-
     /// Sets aside what the operation may spend.
     fn hold_money(
         &mut self,
@@ -396,20 +351,6 @@ fn all_that_is_free(position: &Position) -> Result<Money, Error> {
     let free = position.quantity.checked_sub(&position.reserved).map_err(ledger::Error::from)?;
     // Where everything is held already, asking for everything says by how much it is short.
     Ok(if free.amount().is_zero() { position.quantity.clone() } else { free })
-}
-
-/// Whether a begin was refused for something that a forgotten operation may hold.
-fn is_for_lack(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::PositionBusy { .. }
-            | Error::Ledger(
-                ledger::Error::Insufficient { .. }
-                    | ledger::Error::LimitExceeded { .. }
-                    | ledger::Error::DuplicatePosition { .. }
-                    | ledger::Error::PositionBusy { .. }
-            )
-    )
 }
 
 fn name_accounts_and_assets(intent: &Intent, positions: &[Position], row: &mut OperationRow) {

@@ -3,10 +3,28 @@
 use super::OperationId;
 use super::OperationsMut;
 use super::error::Error;
-use super::intent::Intent;
-use super::row::{NamedClaim, OperationRow};
+use super::intent::{ClaimIntent, Intent};
+use super::row::{KeyRow, NamedClaim, OperationRow};
 use super::status::Status;
 use crate::processed::{Claim, ClaimOutcome, ClaimsMut, CursorsMut};
+
+impl ClaimIntent {
+    /// The claim by its name, without the time of the event.
+    pub(super) fn named(&self) -> NamedClaim {
+        NamedClaim { namespace: self.namespace.clone(), key: self.key.clone() }
+    }
+}
+
+impl Intent {
+    /// Refuses where the intent names another claim than the operation had that it is to stand for.
+    pub(super) fn expect_claim_of(&self, known: &KeyRow) -> Result<(), Error> {
+        let (Some(before), Some(named)) = (&known.claim, &self.claim) else { return Ok(()) };
+        if named.named() == *before {
+            return Ok(());
+        }
+        Err(Error::Conflict { operation: OperationId::new(known.operation), which: "claim" })
+    }
+}
 
 impl OperationsMut<'_> {
     fn claims(&mut self) -> ClaimsMut<'_> {
@@ -40,10 +58,14 @@ impl OperationsMut<'_> {
         Ok(self.claims().finish(&claim.namespace, &claim.key, outcome)?)
     }
 
-    /// Moves the cursor that the intent names, if it stands where expected.
-    pub(super) fn move_cursor(&mut self, intent: &Intent) -> Result<(), Error> {
+    /// Moves the cursor that the intent names, if it stands where expected. Begun `again`, it may
+    /// have been moved by the first begin already: then it has the value that it is to get.
+    pub(super) fn move_cursor(&mut self, intent: &Intent, again: bool) -> Result<(), Error> {
         let Some(cursor) = &intent.cursor else { return Ok(()) };
         let mut cursors = CursorsMut::new(self.tx());
+        if again && cursors.get(&cursor.name)?.as_deref() == Some(&*cursor.value) {
+            return Ok(());
+        }
         Ok(cursors.set(&cursor.name, cursor.expected.as_deref(), &cursor.value)?)
     }
 }

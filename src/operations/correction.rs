@@ -1,4 +1,4 @@
-//! Correction: an entry of the ledger is reversed, once nothing unfinished stands on it.
+//! Correction: an entry of the ledger is reversed by hand, if nobody else is going to.
 
 use super::error::Error;
 use super::row;
@@ -13,11 +13,13 @@ impl OperationsMut<'_> {
     /// The entry of a fill gives its id free for the fill that [corrects](crate::Fill::corrects) it.
     ///
     /// # Errors
-    /// [`Error::EntryInUse`] while the operation that posted it is unfinished; of the ledger
+    /// [`Error::EntryInUse`] for what an unfinished operation applied; of the ledger
     /// `UnknownEntry`, `AlreadyReversed`, `NotLast`, `Insufficient` and `DuplicatePosition`.
     pub fn reverse(&mut self, entry: EntryId, reason: &str) -> Result<EntryId, Error> {
         let posted = Ledger::new(self.reader(), None, self.now).entry(entry)?;
-        if let Some(operation) = posted.operation {
+        // A fill is a fact, and only a person takes it back. What an operation applied it takes back
+        // itself as long as it is unfinished.
+        if let (Some(operation), None) = (posted.operation, &posted.fill) {
             let row = row::find(self.reader(), operation)?;
             if row.is_some_and(|row| !row.status.is_finished()) {
                 return Err(Error::EntryInUse { entry, operation });

@@ -49,7 +49,8 @@ pub enum Error {
     Conflict {
         /// The operation that has the key.
         operation: OperationId,
-        /// What differs: `kind`, `account`, `positions`, `holds`, `payload` or `hash`.
+        /// What differs: `kind`, `account`, `positions`, `holds`, `payload` or
+        /// `hash`; begun again, also `claim`.
         which: &'static str,
     },
 
@@ -99,6 +100,14 @@ pub enum Error {
         operation: OperationId,
     },
 
+    /// It was to be begun and started after its deadline. Nothing was begun.
+    #[error("it was to be started until {} us, which has passed; nothing was begun",
+        deadline.as_micros())]
+    TooLate {
+        /// The deadline.
+        deadline: Timestamp,
+    },
+
     /// It has no attempts left. **It waits for somebody to decide since this call**, its money still
     /// reserved.
     #[error("operation {operation} has used up its attempts and needs attention")]
@@ -126,8 +135,9 @@ pub enum Error {
     #[error("a recovery is running")]
     RecoveryRunning,
 
-    /// The operation that posted the entry is unfinished: it may still post more, or take it back.
-    #[error("entry {entry} belongs to operation {operation}, which is unfinished")]
+    /// The entry was applied by an operation that is unfinished, and that takes it back itself when it
+    /// is rolled back.
+    #[error("entry {entry} was applied by operation {operation}, which is unfinished")]
     EntryInUse {
         /// The entry.
         entry: EntryId,

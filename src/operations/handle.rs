@@ -1,16 +1,18 @@
 //! Handles: who owns an operation, as a value that only its owner has.
 //!
-//! A handle names an operation, the opening of the store, the attempt and the external id. A call with
-//! a handle whose attempt or opening is over is refused, so nobody can act for an operation that
-//! somebody else has taken on. Dropping a handle writes nothing; the table in memory forgets it.
+//! A handle names an operation, the opening of the store, the attempt, the external id, and a number
+//! that is drawn for every owner and never again, not even where the write that made the handle was
+//! refused. A call with a handle that is not the row's owner is refused, so nobody can act for an
+//! operation that somebody else has taken on. Dropping a handle writes nothing; the table in memory
+//! forgets it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::external_id::ExternalId;
 use super::row::OperationRow;
+use super::status::Status;
 use super::{OperationId, PositionId};
 
 /// Who may call for an operation: one attempt of it in one opening of the store.
@@ -20,35 +22,47 @@ pub(crate) struct Owner {
     pub(super) epoch: u64,
     pub(super) attempt: u32,
     pub(super) external_id: ExternalId,
+    /// Drawn for this owner alone.
+    number: u64,
+    /// Drawn for the failure that made the handle, where one did.
+    failure: Option<u64>,
 }
 
 impl Owner {
     pub(super) fn of(operation: OperationId, row: &OperationRow) -> Self {
-        let (epoch, attempt, external_id) = (row.epoch, row.attempt, row.external_id());
-        Self { operation, epoch, attempt, external_id }
+        Self {
+            operation,
+            epoch: row.epoch,
+            attempt: row.attempt,
+            external_id: row.external_id(),
+            number: row.owner,
+            failure: (row.status == Status::Failed).then_some(row.failure),
+        }
+    }
+
+    /// Whether the operation is still this owner's.
+    fn owns(&self, row: &OperationRow) -> bool {
+        let is_its_failure = self.failure.is_none_or(|failure| failure == row.failure);
+        is_its_failure && *self == Self { failure: self.failure, ..Self::of(self.operation, row) }
     }
 }
 
-/// The handles that are alive, each with the monotonic time at which its operation expires.
+/// The handles of one opening of the store that are alive. Each handle has it, so it also tells a
+/// handle of another store.
 #[derive(Debug, Default)]
 pub(crate) struct HandleTable {
-    alive: Mutex<HashMap<Owner, Option<Duration>>>,
+    alive: Mutex<HashSet<Owner>>,
 }
 
 impl HandleTable {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, Option<Duration>>> {
+    fn lock(&self) -> MutexGuard<'_, HashSet<Owner>> {
         // Every change is one insertion or removal: the map is whole even after a panic.
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody still has a handle of this owner.
     pub(super) fn is_alive(&self, owner: &Owner) -> bool {
-        self.lock().contains_key(owner)
-    }
-
-    /// The monotonic time until which the operation can be started, where one is known.
-    pub(super) fn expires_at(&self, owner: &Owner) -> Option<Duration> {
-        self.lock().get(owner).copied().flatten()
+        self.lock().contains(owner)
     }
 }
 
@@ -64,12 +78,22 @@ impl Handle {
         operation: OperationId,
         row: &OperationRow,
         table: &Arc<HandleTable>,
-        expires_at: Option<Duration>,
     ) -> Self {
         let owner = Owner::of(operation, row);
-        table.lock().insert(owner, expires_at);
+        table.lock().insert(owner);
         let positions = row.named_positions().into_iter().map(PositionId::new).collect();
         Self { owner, positions, table: table.clone() }
+    }
+
+    /// Whether it is a handle of the opening with this table, and still of the row's owner.
+    pub(super) fn owns(&self, row: &OperationRow, table: &Arc<HandleTable>) -> bool {
+        Arc::ptr_eq(&self.table, table) && self.owner.owns(row)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.owner.fmt(f)
     }
 }
 
@@ -124,7 +148,7 @@ macro_rules! handle {
 
         impl<'h> From<&'h $name> for OperationRef<'h> {
             fn from(handle: &'h $name) -> Self {
-                Self(Named::Owned(&handle.0.owner))
+                Self(Named::Owned(&handle.0))
             }
         }
     };
@@ -150,7 +174,7 @@ pub struct OperationRef<'h>(pub(super) Named<'h>);
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Named<'h> {
     Id(OperationId),
-    Owned(&'h Owner),
+    Owned(&'h Handle),
     /// Recovery speaks for an operation of an earlier opening.
     Recovered(OperationId),
 }
@@ -160,7 +184,7 @@ impl OperationRef<'_> {
     pub fn id(&self) -> OperationId {
         match self.0 {
             Named::Id(operation) | Named::Recovered(operation) => operation,
-            Named::Owned(owner) => owner.operation,
+            Named::Owned(handle) => handle.owner.operation,
         }
     }
 

@@ -3,16 +3,15 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::OperationId;
+use super::canonical::Canonical;
 use super::error::Error;
 use super::intent::Intent;
 use super::kind::Kind;
-use super::row::{self, KeyRow, OutcomeRow};
+use super::row::{self, KeyRow, NamedClaim, OutcomeRow};
 use super::status::Status;
 use super::view::Operation;
 use crate::clock::Timestamp;
 use crate::engine::Reader;
-use crate::ledger::{CostMethod, Effect, NewPosition};
-use crate::money::{Asset, Money};
 
 /// What is compared of two intents under one key, and in this order told apart.
 const PARTS: [&str; 5] = ["kind", "account", "positions", "holds", "payload"];
@@ -67,52 +66,18 @@ impl KeyState {
     }
 }
 
-/// Bytes that are the same for the same content, and for no other: every text and list is preceded
-/// by its length.
-#[derive(Default)]
-struct Canonical(Vec<u8>);
-
-impl Canonical {
-    fn number(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn asset(&mut self, asset: &Asset) {
-        self.bytes(asset.key().as_bytes());
-        self.number(asset.scale().into());
-    }
-
-    fn money(&mut self, money: &Money) {
-        self.asset(money.asset());
-        self.0.extend_from_slice(&money.amount().units().to_le_bytes());
-    }
-
-    fn new_position(&mut self, position: &NewPosition) {
-        self.bytes(position.account.as_bytes());
-        self.asset(&position.asset);
-        self.asset(&position.quote);
-        self.bytes(position.tag.as_bytes());
-        self.number(u64::from(position.method == CostMethod::Fifo));
-    }
-}
-
 impl IntentHash {
     pub(super) fn of(intent: &Intent) -> Self {
         let parts = [kind, account, positions, holds, payload].map(|write| {
             let mut bytes = Canonical::default();
             write(intent, &mut bytes);
-            bytes.0
+            bytes.into_bytes()
         });
         let mut whole = Canonical::default();
         for part in &parts {
             whole.bytes(part);
         }
-        Self { whole: xxh3_128(&whole.0), parts: parts.map(|part| xxh3_128(&part) as u16) }
+        Self { whole: whole.hash(), parts: parts.map(|part| xxh3_128(&part) as u16) }
     }
 
     /// Refuses where the key was used for something else.
@@ -125,8 +90,9 @@ impl IntentHash {
         Err(Error::Conflict { operation: OperationId::new(known.operation), which })
     }
 
-    pub(super) fn row(&self, operation: OperationId) -> KeyRow {
-        KeyRow { operation: operation.get(), hash: self.whole, parts: self.parts, outcome: None }
+    pub(super) fn row(&self, operation: OperationId, claim: Option<NamedClaim>) -> KeyRow {
+        let (operation, hash, parts) = (operation.get(), self.whole, self.parts);
+        KeyRow { operation, hash, parts, claim, outcome: None }
     }
 }
 
@@ -164,12 +130,17 @@ fn positions(intent: &Intent, bytes: &mut Canonical) {
     }
 }
 
+/// Money, holds and the quantity of each position stand apart: one coin to sell is not one coin for
+/// the fee.
 fn holds(intent: &Intent, bytes: &mut Canonical) {
-    let units = intent.named.iter().filter_map(|named| named.quantity.as_ref());
-    let money: Vec<&Money> = intent.money.iter().chain(&intent.holds).chain(units).collect();
-    bytes.number(money.len() as u64);
-    for money in money {
-        bytes.money(money);
+    bytes.optional(intent.money.as_ref(), Canonical::money);
+    bytes.number(intent.holds.len() as u64);
+    for hold in &intent.holds {
+        bytes.money(hold);
+    }
+    bytes.number(intent.named.len() as u64);
+    for named in &intent.named {
+        bytes.optional(named.quantity.as_ref(), Canonical::money);
     }
     bytes.number(intent.touches.len() as u64);
     for asset in &intent.touches {
@@ -179,13 +150,6 @@ fn holds(intent: &Intent, bytes: &mut Canonical) {
 
 fn payload(intent: &Intent, bytes: &mut Canonical) {
     bytes.bytes(&intent.payload);
-}
-
-/// The hash by which a repeated ending is recognised.
-pub(super) fn effect_hash(effect: &Effect) -> u128 {
-    // The derived form names every field in order and escapes texts, so two effects that differ have
-    // two forms. It is compared within one release and, across releases, at worst not recognised.
-    xxh3_128(format!("{effect:?}").as_bytes())
 }
 
 /// What is known of `key`.

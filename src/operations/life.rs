@@ -1,8 +1,8 @@
 //! What one opening of a store knows of operations beside their rows: its number, the handles that
-//! are alive, the generator of external ids, and whether recovery is still due.
+//! are alive, what external ids and owners are drawn from, and whether recovery is still due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::error::Error;
 use super::external_id::ExternalIds;
@@ -16,6 +16,7 @@ pub(crate) struct Life {
     epoch: u64,
     handles: Arc<HandleTable>,
     external_ids: ExternalIds,
+    owners: AtomicU64,
     recovery: AtomicU8,
 }
 
@@ -42,6 +43,7 @@ impl Life {
             epoch,
             handles: Arc::default(),
             external_ids: ExternalIds::new(seed, epoch),
+            owners: AtomicU64::new(1),
             recovery: AtomicU8::new(recovery as u8),
         })
     }
@@ -56,6 +58,12 @@ impl Life {
 
     pub(super) fn draw_external_id(&self) -> [u8; 16] {
         self.external_ids.draw().to_bytes()
+    }
+
+    /// A number that no other owner of this opening has: it is used up also where the write that
+    /// drew it is refused.
+    pub(super) fn draw_owner(&self) -> u64 {
+        self.owners.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn recovery(&self) -> RecoveryState {

@@ -13,6 +13,7 @@
 //! memory which handles are alive.
 
 mod begin;
+mod canonical;
 mod claims;
 mod correction;
 mod ending;
@@ -26,6 +27,7 @@ mod kind;
 mod life;
 mod recovery;
 mod retention;
+mod risk;
 mod row;
 #[cfg(test)]
 mod row_tests;
@@ -36,6 +38,8 @@ mod status;
 mod sweep;
 mod undo;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 mod view;
 
 pub use begin::{Begun, BegunStarted};
@@ -51,6 +55,7 @@ pub(crate) use life::Life;
 pub use recovery::{Case, RecoveryReport, Verdict};
 pub(crate) use recovery::{Decision, Orphan, Presented, orphans};
 pub use row::Attention;
+pub(crate) use row::table_name;
 pub use run::{Failure, MAX_REFERENCE_BYTES, Started};
 pub use settle::Retried;
 pub use status::{Call, FailureClass, Status};
@@ -65,7 +70,7 @@ use crate::engine::{Reader, Table, Tx};
 use crate::ledger::LedgerTx;
 pub(crate) use crate::ledger::{OperationId, PositionId};
 
-use handle::{Handle, Named, Owner};
+use handle::{Handle, Named};
 use row::OperationRow;
 use status::Move;
 
@@ -87,6 +92,9 @@ pub(crate) const WORKING: Table = Table(38);
 pub(crate) const FINISHED: Table = Table(39);
 /// The next number, and the report of the last recovery.
 pub(crate) const OPERATION_STATE: Table = Table(40);
+/// The payload of an operation, by its number. It stands alone because it never changes, and the
+/// operation's row is written anew with every call.
+pub(crate) const PAYLOADS: Table = Table(41);
 
 /// The operations of a commit in the making. Each call does all that it says or, where it is refused,
 /// nothing.
@@ -147,10 +155,9 @@ impl<'t> OperationsMut<'t> {
     fn find(&mut self, named: OperationRef<'_>, call: Call) -> Result<Found, Error> {
         let id = named.id();
         let row = row::find(self.reader(), id)?;
-        if let Named::Owned(owner) = named.0 {
+        if let Named::Owned(handle) = named.0 {
             // A write that was refused left a handle whose number somebody else may have now.
-            let owned = row.as_ref().is_some_and(|row| Owner::of(id, row) == *owner);
-            if !owned || owner.epoch != self.life.epoch() {
+            if !row.as_ref().is_some_and(|row| handle.owns(row, self.life.handles())) {
                 return Err(Error::StaleOwner { operation: id });
             }
         }
@@ -166,14 +173,26 @@ impl<'t> OperationsMut<'t> {
     }
 
     /// A handle for the operation as `row` has it.
-    fn handle(&self, id: OperationId, row: &OperationRow, expires_at: Option<Duration>) -> Handle {
-        Handle::new(id, row, self.life.handles(), expires_at)
+    fn handle(&self, id: OperationId, row: &OperationRow) -> Handle {
+        Handle::new(id, row, self.life.handles())
     }
 
     /// Gives the operation to this opening of the store, as a new attempt.
     fn take(&self, row: &mut OperationRow) {
-        row.epoch = self.life.epoch();
+        if row.epoch != self.life.epoch() {
+            row.epoch = self.life.epoch();
+            row.expires = self.expires(row.deadline);
+        }
         row.attempt = row.attempt.saturating_add(1);
+        row.owner = self.life.draw_owner();
+    }
+
+    /// The deadline by the clock that never jumps, in microseconds.
+    fn expires(&self, deadline: Option<i64>) -> Option<u64> {
+        let left = deadline?.saturating_sub(self.now.as_micros());
+        let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
+        let at = self.monotonic.saturating_add(left).as_micros();
+        Some(u64::try_from(at).unwrap_or(u64::MAX))
     }
 
     fn note(&mut self, call: Call, id: OperationId) {

@@ -8,11 +8,13 @@
 //!
 //! The loop over all cases stands above, in the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ending::{Completed, RollBack, RolledBack};
 use super::error::Error;
-use super::handle::{InProgress, Named, OperationRef};
+use super::handle::{HandleTable, InProgress, Named, OperationRef};
+use super::life::Life;
 use super::row::{self, Attention, NamedAsset, OperationRow};
 use super::status::{Call, FailureClass, Status, legal};
 use super::view::{Checkpoint, Operation, Operations};
@@ -41,12 +43,19 @@ pub struct Case {
     pub holds: Vec<Hold>,
     /// What it posted so far, oldest first.
     pub entries: Vec<Entry>,
+    /// Which opening of the store presented it.
+    presented_by: Arc<HandleTable>,
 }
 
 impl Case {
     /// The operation's number.
     pub fn id(&self) -> OperationId {
         self.operation.id
+    }
+
+    /// Whether this opening of the store presented it.
+    pub(crate) fn is_of(&self, life: &Life) -> bool {
+        Arc::ptr_eq(&self.presented_by, life.handles())
     }
 }
 
@@ -117,7 +126,7 @@ pub struct RecoveryReport {
     pub left: u64,
     /// Cases in which no answer could be given, or the answer did not fit.
     pub errors: u64,
-    /// Cases in which the handler panicked.
+    /// Cases in which the handler panicked, but for those quarantined for it.
     pub panicked: u64,
     /// Given up after answers stayed away too often: somebody has to look.
     pub quarantined: u64,
@@ -127,7 +136,8 @@ pub struct RecoveryReport {
     pub released: Vec<Money>,
     /// How long it took.
     pub duration: Duration,
-    /// The handles of those that go on, where a handler decided. Not kept with the report.
+    /// The handles of those that go on, where a handler decided; also of an earlier recovery of this
+    /// opening that ended with an error. Not kept with the report.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub handles: Vec<InProgress>,
 }
@@ -322,10 +332,11 @@ impl OperationsMut<'_> {
         let operations = Operations::new(self.reader());
         let ledger = Ledger::new(self.reader(), None, self.now);
         Ok(Case {
-            operation: Operation::shown(id, row)?,
+            operation: Operation::shown(self.reader(), id, row)?,
             checkpoints: operations.checkpoints(id)?,
             holds: operations.holds(id)?,
             entries: ledger.entries_of(id).collect::<Result<_, _>>()?,
+            presented_by: self.life.handles().clone(),
         })
     }
 
@@ -450,6 +461,28 @@ impl OperationsMut<'_> {
         let answer: String = answer.chars().take(128).collect();
         self.put_with_event(case.id(), &mut row, Call::Leave, Some(&answer));
         Ok(())
+    }
+
+    /// Nobody decided an orphan that was presented, and whoever was asked came back all the same: it
+    /// is left, and was not presented in vain.
+    pub(crate) fn leave_undecided(&mut self, id: OperationId) -> Result<(), Error> {
+        if let Some(mut row) = self.orphan(id)? {
+            row.presentations = 0;
+            self.put_with_event(id, &mut row, Call::Leave, None);
+        }
+        Ok(())
+    }
+
+    /// No answer to a case will come back. Answers whether that was once too often, so that it is
+    /// quarantined now.
+    pub(crate) fn unanswered(&mut self, case: &Case) -> Result<bool, Error> {
+        match self.unchanged(case)? {
+            Some(row) if row.presentations >= MAX_PRESENTATIONS => {
+                self.quarantine(case.id(), row)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Keeps the report of a recovery that ran to its end.

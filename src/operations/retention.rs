@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::error::Error;
 use super::row::{self, OutcomeRow};
 use super::status::Status;
-use super::{CHECKPOINTS, EVENTS, FINISHED, KEYS, OPERATIONS, OperationId, OperationsMut};
+use super::{
+    CHECKPOINTS, EVENTS, FINISHED, KEYS, OPERATIONS, OperationId, OperationsMut, PAYLOADS,
+};
 use crate::engine::KeyRange;
 
 impl OperationsMut<'_> {
@@ -50,6 +52,9 @@ impl OperationsMut<'_> {
         }
         row::delete_all(self.tx(), EVENTS, id)?;
         row::delete_all(self.tx(), CHECKPOINTS, id)?;
+        if self.reader().get(PAYLOADS, &row::id_key(id))?.is_some() {
+            self.tx().delete(PAYLOADS, &row::id_key(id));
+        }
         self.tx().delete(FINISHED, &row::finished_key(finished_at, id));
         self.tx().delete(OPERATIONS, &row::id_key(id));
         self.tx().note("operation.purge");

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::external_id::ExternalId;
 use super::kind::{Kind, Role};
 use super::status::{Call, FailureClass, Status};
-use super::{KEYS, OPERATIONS, OperationId, UNFINISHED};
+use super::{KEYS, OPERATIONS, OperationId, PAYLOADS, UNFINISHED};
 use crate::clock::Timestamp;
 use crate::codec::{self, BorrowDecode, Encode};
 use crate::engine::{KeyRange, Reader, Table, Tx};
@@ -34,18 +34,23 @@ pub(super) struct OperationRow {
     pub(super) kind: Kind,
     pub(super) key: Box<[u8]>,
     pub(super) account: Box<str>,
-    pub(super) payload: Box<[u8]>,
     pub(super) status: Status,
     /// The opening of the store whose handles are good.
     pub(super) epoch: u64,
     /// Counts owners: raised by start, retry and every change of hands.
     pub(super) attempt: u32,
+    /// Drawn by whoever made the present owner, and by nobody else in this opening.
+    pub(super) owner: u64,
+    /// Drawn by the last failure, likewise.
+    pub(super) failure: u64,
     /// Counts starts and retries.
     pub(super) tries: u32,
     pub(super) max_attempts: u32,
     pub(super) idempotent: bool,
     pub(super) deadline: Option<i64>,
     pub(super) not_before: Option<i64>,
+    /// The deadline by the monotonic clock of the opening that owns it, in microseconds.
+    pub(super) expires: Option<u64>,
     /// All it ever had; the last is the one in use.
     pub(super) external_ids: Vec<[u8; 16]>,
     pub(super) positions: Vec<NamedPosition>,
@@ -114,12 +119,14 @@ pub enum Attention {
 }
 
 /// What became of an idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub(super) struct KeyRow {
     pub(super) operation: u64,
     pub(super) hash: u128,
     /// Short hashes of kind, account, positions, holds and payload, to say which one differs.
     pub(super) parts: [u16; 5],
+    /// The operation's claim, for the one that is begun again in its place.
+    pub(super) claim: Option<NamedClaim>,
     /// Set when the operation's row is purged.
     pub(super) outcome: Option<OutcomeRow>,
 }
@@ -218,7 +225,7 @@ pub(super) fn impossible(table: Table, key: &[u8], field: &'static str) -> Error
 }
 
 /// The names of the tables, for messages.
-pub(super) fn table_name(table: Table) -> &'static str {
+pub(crate) fn table_name(table: Table) -> &'static str {
     match table.0 {
         32 => "operations",
         33 => "unfinished",
@@ -229,6 +236,7 @@ pub(super) fn table_name(table: Table) -> &'static str {
         38 => "working",
         39 => "finished",
         40 => "operation_state",
+        41 => "payloads",
         _ => "another table",
     }
 }
@@ -247,6 +255,13 @@ pub(super) fn operation(
     operation: OperationId,
 ) -> Result<OperationRow, Error> {
     find(reader, operation)?.ok_or(Error::UnknownOperation { operation })
+}
+
+/// The payload of an operation; empty where it has none.
+pub(super) fn payload(reader: &dyn Reader, operation: OperationId) -> Result<Box<[u8]>, Error> {
+    let row = reader.get(PAYLOADS, &id_key(operation))?;
+    let row = row.map(|bytes| decode(PAYLOADS, &id_key(operation), &bytes));
+    Ok(row.transpose()?.unwrap_or_default())
 }
 
 pub(super) fn key_row(reader: &dyn Reader, key: &[u8]) -> Result<Option<KeyRow>, Error> {

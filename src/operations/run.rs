@@ -1,10 +1,10 @@
 //! Running: an operation is started, notes what it hears, posts what happened, and completes or
 //! fails.
 
+use super::canonical::effect_hash;
 use super::ending::Completed;
 use super::error::Error;
 use super::handle::{Failed, InProgress, OperationRef};
-use super::keys::effect_hash;
 use super::row::{self, Attention, CheckpointRow, FailureRow, OperationRow};
 use super::scope::Taken;
 use super::status::{Call, FailureClass, Move, Status};
@@ -71,7 +71,7 @@ impl OperationsMut<'_> {
     pub fn start<'h>(&mut self, operation: impl Into<OperationRef<'h>>) -> Result<Started, Error> {
         let Found { id, mut row, .. } = self.find(operation.into(), Call::Start)?;
         self.all_or_nothing(|operations| {
-            if operations.is_expired(id, &row) {
+            if operations.is_expired(&row) {
                 operations.expire(id, row, "its deadline has passed")?;
                 return Ok(Started::Expired);
             }
@@ -102,7 +102,7 @@ impl OperationsMut<'_> {
         row.tries = row.tries.saturating_add(1);
         self.put_with_event(id, row, call, None);
         self.tx().require_sync();
-        InProgress(self.handle(id, row, None))
+        InProgress(self.handle(id, row))
     }
 
     /// Notes a reference to the outside, such as an order id or a signature, *before* it is sent.
@@ -238,7 +238,7 @@ impl OperationsMut<'_> {
         let FailureRow { class, reason } =
             FailureRow { class: failure.class, reason: failure.reason.clone() };
         self.mark_failed(id, &mut row, class, &reason, Call::Fail, None);
-        Ok(Failed(self.handle(id, &row, None)))
+        Ok(Failed(self.handle(id, &row)))
     }
 
     /// Makes the operation a failed one.
@@ -252,6 +252,7 @@ impl OperationsMut<'_> {
         attention: Option<Attention>,
     ) {
         row.status = Status::Failed;
+        row.failure = self.life.draw_owner();
         row.error = Some(FailureRow { class, reason: reason.into() });
         if attention.is_some() {
             row.attention = attention;

@@ -185,7 +185,7 @@ impl OperationsMut<'_> {
         row.presentations = 0;
         self.put_with_event(id, &mut row, Call::TakeOver, None);
         self.tx().require_sync();
-        Ok(InProgress(self.handle(id, &row, None)))
+        Ok(InProgress(self.handle(id, &row)))
     }
 
     /// As [`OperationsMut::take_over`], for an operation that was not started yet.
@@ -196,7 +196,7 @@ impl OperationsMut<'_> {
         let Found { id, mut row, .. } = self.find(operation.into(), Call::TakeOverPending)?;
         self.take(&mut row);
         self.put_with_event(id, &mut row, Call::TakeOverPending, None);
-        Ok(Pending(self.handle(id, &row, None)))
+        Ok(Pending(self.handle(id, &row)))
     }
 }
 

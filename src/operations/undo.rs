@@ -8,10 +8,19 @@ use super::row::{self, OperationRow};
 use super::{OperationId, OperationsMut, PositionId, UNDO};
 use crate::codec::{BorrowDecode, Encode};
 use crate::engine::KeyRange;
-use crate::ledger::{AttributeBefore, EntryId, Posted, Restored};
+use crate::ledger::{self, AttributeBefore, EntryId, Ledger, Posted, Restored};
 
 /// The most steps that one operation can apply.
 const MAX_STEPS: u32 = 1_000;
+/// The most bytes that taking back all steps may add to a commit: half of what one can hold, for
+/// a plan is carried out as a whole.
+const MAX_BYTES: u32 = 4 << 20;
+/// What an entry that reverses takes at most, beside its legs.
+const ENTRY_BYTES: usize = 768;
+/// What one leg of it takes at most: in the entry, in the indexes, and its account's row.
+const LEG_BYTES: usize = 320;
+/// What restoring an attribute takes at most, beside its value.
+const ATTRIBUTE_BYTES: usize = 256;
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
@@ -28,10 +37,19 @@ pub(super) enum Step {
     },
 }
 
+/// A step as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
+struct StepRow {
+    step: Step,
+    /// What taking back this step and all before it may add to a commit.
+    bytes: u32,
+}
+
 /// A step and the key of its row.
 struct Planned {
     key: Box<[u8]>,
     step: Step,
+    bytes: u32,
 }
 
 /// What a roll back took away again.
@@ -56,11 +74,14 @@ impl OperationsMut<'_> {
         posted: &Posted,
     ) -> Result<(), Error> {
         for entry in &posted.entries {
-            self.add_step(id, row, &Step::Entry(entry.get()))?;
+            let legs = Ledger::new(self.reader(), None, self.now).entry(*entry)?.legs.len();
+            let bytes = legs.saturating_mul(LEG_BYTES).saturating_add(ENTRY_BYTES);
+            self.add_step(id, row, Step::Entry(entry.get()), bytes)?;
         }
         for before in &posted.attributes {
             if !self.extend_step(id, before)? {
-                self.add_step(id, row, &Step::restoring(before))?;
+                let value = before.value.as_deref().map_or(0, <[u8]>::len);
+                self.add_step(id, row, Step::restoring(before), value + ATTRIBUTE_BYTES)?;
             }
         }
         Ok(())
@@ -70,27 +91,42 @@ impl OperationsMut<'_> {
         &mut self,
         id: OperationId,
         row: &mut OperationRow,
-        step: &Step,
+        step: Step,
+        bytes: usize,
     ) -> Result<(), Error> {
         if row.undo >= MAX_STEPS {
             let (what, fault) = ("the number of steps applied", "has reached its limit");
             return Err(Error::InvalidIntent { what, fault });
         }
-        self.tx().put(UNDO, &row::nth_key(id, row.undo), row::encode(step));
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let bytes = self.planned_bytes(id, row)?.saturating_add(bytes);
+        if bytes > MAX_BYTES {
+            let (what, fault) = ("what was applied", "is more than one commit could take back");
+            return Err(Error::InvalidIntent { what, fault });
+        }
+        let step = StepRow { step, bytes };
+        self.tx().put(UNDO, &row::nth_key(id, row.undo), row::encode(&step));
         row.undo += 1;
         Ok(())
+    }
+
+    /// What taking back all steps there are may add to a commit.
+    fn planned_bytes(&self, id: OperationId, row: &OperationRow) -> Result<u32, Error> {
+        let Some(last) = row.undo.checked_sub(1) else { return Ok(0) };
+        let last: Option<StepRow> = row::load(self.reader(), UNDO, &row::nth_key(id, last))?;
+        Ok(last.map_or(0, |last| last.bytes))
     }
 
     /// Where the operation itself wrote this attribute last, its step is to restore what was there
     /// before both writes. Answers whether that was so.
     fn extend_step(&mut self, id: OperationId, before: &AttributeBefore) -> Result<bool, Error> {
-        for Planned { key, step } in self.plan(id)? {
+        for Planned { key, step, bytes } in self.plan(id)? {
             let Step::Attribute { position, name, value, written } = step else { continue };
             let is_same = position == before.position.get() && name == before.name;
             if is_same && written.checked_add(1) == Some(before.written) {
                 let written = before.written;
                 let step = Step::Attribute { position, name, value, written };
-                self.tx().put(UNDO, &key, row::encode(&step));
+                self.tx().put(UNDO, &key, row::encode(&StepRow { step, bytes }));
                 return Ok(true);
             }
         }
@@ -102,8 +138,8 @@ impl OperationsMut<'_> {
         let rows = self.reader().scan(UNDO, KeyRange::prefix(&row::id_key(id)));
         let steps = rows.map(|found| {
             let (key, bytes) = found?;
-            let step = row::decode(UNDO, &key, &bytes)?;
-            Ok(Planned { key, step })
+            let StepRow { step, bytes } = row::decode(UNDO, &key, &bytes)?;
+            Ok(Planned { key, step, bytes })
         });
         steps.collect()
     }
@@ -111,11 +147,16 @@ impl OperationsMut<'_> {
     /// Takes back all steps, newest first.
     pub(super) fn undo(&mut self, id: OperationId, reason: &str) -> Result<Undone, Error> {
         let mut undone = Undone::default();
-        for Planned { key: _, step } in self.plan(id)?.into_iter().rev() {
+        for Planned { step, .. } in self.plan(id)?.into_iter().rev() {
             match step {
                 Step::Entry(entry) => {
                     let entry = EntryId::new(entry);
-                    undone.entries.push(self.ledger.reverse(Some(id), entry, reason)?);
+                    match self.ledger.reverse(Some(id), entry, reason) {
+                        Ok(reversal) => undone.entries.push(reversal),
+                        // Somebody corrected it by hand: it is undone.
+                        Err(ledger::Error::AlreadyReversed { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Step::Attribute { position, name, value, written } => {
                     let position = PositionId::new(position);

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::begin::NEXT;
 use super::error::Error;
 use super::kind::Role;
 use super::row::{self, EventRow, KeyRow, OperationRow};
 use super::{
-    CHECKPOINTS, EVENTS, FINISHED, KEYS, OPERATIONS, OperationId, UNDO, UNFINISHED, WORKING,
+    CHECKPOINTS, EVENTS, FINISHED, KEYS, OPERATION_STATE, OPERATIONS, OperationId, PAYLOADS, UNDO,
+    UNFINISHED, WORKING,
 };
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Table};
@@ -22,6 +24,7 @@ pub(crate) fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     verifier.working()?;
     verifier.holds()?;
     verifier.keys()?;
+    verifier.next()?;
     verifier.claims()?;
     for (table, count) in [
         (EVENTS, (|row: &OperationRow| row.events.min(64)) as fn(&OperationRow) -> u32),
@@ -30,6 +33,7 @@ pub(crate) fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     ] {
         verifier.counted(table, count)?;
     }
+    verifier.payloads()?;
     verifier.events()?;
     Ok(verifier.findings)
 }
@@ -168,9 +172,29 @@ impl Verifier<'_> {
                 let problem = format!("names operation #{} wrongly", known.operation);
                 self.find(KEYS, key.escape_ascii(), problem);
             }
+            let operation = self.operations.get(&known.operation);
+            if operation.is_some_and(|operation| operation.claim != known.claim) {
+                let problem = format!("has another claim than operation #{}", known.operation);
+                self.find(KEYS, key.escape_ascii(), problem);
+            }
         }
         for (key, id) in latest {
             self.find(KEYS, key.escape_ascii(), format!("operation #{id} has no key"));
+        }
+        Ok(())
+    }
+
+    /// That the next number was never given: not to an operation, and not to one that a key names.
+    fn next(&mut self) -> Result<(), Error> {
+        let next = row::load::<u64>(self.reader, OPERATION_STATE, NEXT)?.unwrap_or(1);
+        let mut last = self.operations.keys().next_back().copied().unwrap_or(0);
+        for found in self.reader.scan(KEYS, KeyRange::all()) {
+            let (key, bytes) = found?;
+            last = last.max(row::decode::<KeyRow>(KEYS, &key, &bytes)?.operation);
+        }
+        if next <= last {
+            let problem = format!("is operation #{next}, and there was #{last} already");
+            self.find(OPERATION_STATE, NEXT.escape_ascii(), problem);
         }
         Ok(())
     }
@@ -207,6 +231,17 @@ impl Verifier<'_> {
             if rows != expected {
                 let problem = format!("{rows} rows, and {expected} are counted");
                 self.find(table, OperationId::new(id), problem);
+            }
+        }
+        Ok(())
+    }
+
+    fn payloads(&mut self) -> Result<(), Error> {
+        for found in self.reader.scan(PAYLOADS, KeyRange::all()) {
+            let (key, _) = found?;
+            let id = row::id_of(PAYLOADS, &key)?;
+            if !self.operations.contains_key(&id.get()) {
+                self.find(PAYLOADS, id, "belongs to no operation");
             }
         }
         Ok(())

@@ -106,10 +106,14 @@ impl Operation {
     }
 
     pub(super) fn load(reader: &dyn Reader, id: OperationId) -> Result<Self, Error> {
-        Self::shown(id, row::operation(reader, id)?)
+        Self::shown(reader, id, row::operation(reader, id)?)
     }
 
-    pub(super) fn shown(id: OperationId, row: OperationRow) -> Result<Self, Error> {
+    pub(super) fn shown(
+        reader: &dyn Reader,
+        id: OperationId,
+        row: OperationRow,
+    ) -> Result<Self, Error> {
         let assets = row.assets.iter().map(|named| {
             named.asset().ok_or_else(|| row::impossible(OPERATIONS, &row::id_key(id), "assets"))
         });
@@ -120,7 +124,7 @@ impl Operation {
             kind: row.kind,
             key: row.key,
             account: row.account,
-            payload: row.payload,
+            payload: row::payload(reader, id)?,
             status: row.status,
             epoch: row.epoch,
             attempt: row.attempt,
@@ -169,7 +173,7 @@ impl<'a> Operations<'a> {
     /// [`Error::CorruptRow`], [`Error::Engine`].
     pub fn get(&self, id: OperationId) -> Result<Option<Operation>, Error> {
         let row = row::find(self.reader, id)?;
-        row.map(|row| Operation::shown(id, row)).transpose()
+        row.map(|row| Operation::shown(self.reader, id, row)).transpose()
     }
 
     /// What is known of an idempotency key; also after the operation's row was purged.
@@ -190,10 +194,11 @@ impl<'a> Operations<'a> {
 
     /// Every operation whose row is there, in the order of their beginning, from either end.
     pub fn all(&self) -> impl DoubleEndedIterator<Item = Result<Operation, Error>> + use<'a> {
-        self.reader.scan(OPERATIONS, KeyRange::all()).map(|found| {
+        let reader = self.reader;
+        reader.scan(OPERATIONS, KeyRange::all()).map(|found| {
             let (key, bytes) = found?;
             let id = row::id_of(OPERATIONS, &key)?;
-            Operation::shown(id, row::decode(OPERATIONS, &key, &bytes)?)
+            Operation::shown(reader, id, row::decode(OPERATIONS, &key, &bytes)?)
         })
     }
 

@@ -268,6 +268,13 @@ pub enum Error {
         /// The operation.
         operation: OperationId,
     },
+    /// An operation was to be begun and started after its deadline. Nothing was begun.
+    #[error("the operation was to be started until {} us, which has passed; nothing was begun",
+        deadline.as_micros())]
+    TooLate {
+        /// The deadline.
+        deadline: Timestamp,
+    },
     /// The operation has no attempts left. Its money stays reserved, and it waits for somebody to
     /// decide.
     #[error("operation {operation} has used up its attempts and needs attention")]
@@ -364,6 +371,7 @@ impl Error {
             | Self::EvidenceNeeded { .. }
             | Self::NotIdempotent { .. }
             | Self::TooEarly { .. }
+            | Self::TooLate { .. }
             | Self::RecoveryNeeded
             | Self::RecoveryRunning
             | Self::Money(_) => true,

@@ -37,16 +37,6 @@ impl StoreLedger<'_> {
         self.store.write(|tx| Ok(tx.ledger().transfer(from, to, money)?))
     }
 
-    /// Takes an entry back by another one, at most once; see
-    /// [`OperationsMut::reverse`](crate::OperationsMut::reverse).
-    ///
-    /// # Errors
-    /// [`Error::Operation`] while the operation that posted it is unfinished, [`Error::Insufficient`],
-    /// [`Error::DuplicatePosition`], [`Error::Ledger`]; otherwise as [`Store::write`].
-    pub fn reverse(&self, entry: EntryId, reason: &str) -> Result<EntryId, Error> {
-        self.store.write(|tx| Ok(tx.operations().reverse(entry, reason)?))
-    }
-
     /// What an account held before the book was opened.
     ///
     /// # Errors
@@ -54,6 +44,15 @@ impl StoreLedger<'_> {
     /// [`Store::write`].
     pub fn opening_balance(&self, account: &str, money: &Money) -> Result<EntryId, Error> {
         self.store.write(|tx| Ok(tx.ledger().opening_balance(account, money)?))
+    }
+
+    /// Takes an entry back by another one; see
+    /// [`OperationsMut::reverse`](crate::OperationsMut::reverse).
+    ///
+    /// # Errors
+    /// As [`OperationsMut::reverse`](crate::OperationsMut::reverse) and [`Store::write`].
+    pub fn reverse(&self, entry: EntryId, reason: &str) -> Result<EntryId, Error> {
+        self.store.write(|tx| Ok(tx.operations().reverse(entry, reason)?))
     }
 
     /// A position that was there before the book was.

@@ -16,7 +16,7 @@ mod snapshot;
 mod stats;
 mod tx;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ use crate::engine::journal::Purpose;
 use crate::engine::{self, Durability, Lsn, Running, Staged};
 use crate::ledger::LedgerRules;
 use crate::money::Asset;
-use crate::operations::Life;
+use crate::operations::{InProgress, Life};
 use crate::tokens::{Merged, Token, TokenKey, Update};
 
 pub use error::Error;
@@ -51,6 +51,8 @@ pub struct Store {
     durability: Durability,
     rules: LedgerRules,
     life: Life,
+    /// Of operations that go on by a recovery which ended with an error.
+    handles_to_hand_out: Mutex<Vec<InProgress>>,
     operation_retention: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -95,6 +97,7 @@ impl Store {
             durability: options.durability,
             rules: options.ledger_rules(),
             life,
+            handles_to_hand_out: Mutex::default(),
             operation_retention: options.operation_retention,
             clock: options.clock.clone(),
         })

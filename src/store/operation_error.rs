@@ -26,6 +26,7 @@ impl From<operations::Error> for Error {
                 Self::TooEarly { operation, not_before }
             }
             Operation::Expired { operation } => Self::Expired { operation },
+            Operation::TooLate { deadline } => Self::TooLate { deadline },
             Operation::AttemptsUsedUp { operation } => Self::AttemptsUsedUp { operation },
             Operation::UndoBlocked { operation, reason } => Self::UndoBlocked { operation, reason },
             Operation::RecoveryNeeded => Self::RecoveryNeeded,

@@ -33,7 +33,25 @@ impl<'a> StoreOperations<'a> {
         self.store.write_finishing(|tx| Ok(call(&mut tx.operations())?))
     }
 
+    /// Begins something. Where what it lacks is with more forgotten operations than one commit can
+    /// roll back, these go in commits of their own, and it is tried again.
+    fn beginning<T>(
+        &self,
+        begin: impl Fn(&mut OperationsMut<'_>) -> Result<T, operations::Error>,
+    ) -> Result<T, Error> {
+        loop {
+            let begun: Result<Option<T>, Error> =
+                self.store.write(|tx| Ok(tx.operations().begin_or_sweep(&begin)?));
+            if let Some(begun) = begun? {
+                return Ok(begun);
+            }
+        }
+    }
+
     /// Begins an operation; see [`OperationsMut::begin`].
+    ///
+    /// Where very many pending operations can be started by nobody any more, they are rolled back in
+    /// commits of their own first; these stay also where the begin is refused in the end.
     ///
     /// # Errors
     /// Refused, with nothing changed: [`Error::Conflict`], [`Error::RecoveryNeeded`],
@@ -41,15 +59,16 @@ impl<'a> StoreOperations<'a> {
     /// [`Error::Halted`], [`Error::LimitExceeded`], [`Error::Unmarked`], [`Error::CursorMoved`],
     /// [`Error::Operation`], [`Error::Ledger`]; otherwise as [`Store::write`].
     pub fn begin(&self, intent: &Intent) -> Result<Begun, Error> {
-        self.store.write(|tx| Ok(tx.operations().begin(intent)?))
+        self.beginning(|operations| operations.begin(intent))
     }
 
     /// Begins an operation and starts it, in one commit with one sync.
     ///
     /// # Errors
-    /// As [`StoreOperations::begin`]; [`Error::Expired`] where its deadline has passed.
+    /// As [`StoreOperations::begin`]; [`Error::TooLate`] where its deadline has passed, and then
+    /// nothing was begun.
     pub fn begin_and_start(&self, intent: &Intent) -> Result<BegunStarted, Error> {
-        self.store.write(|tx| Ok(tx.operations().begin_and_start(intent)?))
+        self.beginning(|operations| operations.begin_and_start(intent))
     }
 
     /// Begins an operation anew under the key of one that was rolled back; see
@@ -58,7 +77,7 @@ impl<'a> StoreOperations<'a> {
     /// # Errors
     /// As [`StoreOperations::begin`]; [`Error::IllegalTransition`] where it was not rolled back.
     pub fn begin_again(&self, intent: &Intent) -> Result<Begun, Error> {
-        self.store.write(|tx| Ok(tx.operations().begin_again(intent)?))
+        self.beginning(|operations| operations.begin_again(intent))
     }
 
     /// Starts a pending operation; see [`OperationsMut::start`].

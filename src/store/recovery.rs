@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec;
 
@@ -14,11 +15,18 @@ use crate::operations::{
 
 use super::{Error, Store};
 
+/// How many undecided cases are left in one commit.
+const AT_ONCE: usize = 256;
+
 /// A recovery under way: each unfinished operation of an earlier opening of the store is rolled back,
 /// if nothing was done for it, or presented to be decided.
 ///
 /// Each step is a commit of its own, so a crash anywhere in it loses nothing: recover again, and what
 /// was decided is not presented again. Dropping it ends it without a report; it is then still needed.
+///
+/// A case counts as presented in vain until something is said to it. So where asking fails, say so
+/// with [`Recovery::give_up`]: a `?` of your own between `next` and `decide` drops the loop as a crash
+/// would, and the third time the operation is quarantined.
 ///
 /// ```
 /// # use highwater::{Asset, Case, Error, Mode, Store, Verdict};
@@ -40,6 +48,8 @@ pub struct Recovery<'s> {
     orphans: vec::IntoIter<Orphan>,
     /// Presented and not decided.
     open: BTreeSet<OperationId>,
+    /// Of operations that go on, to be handed out at the end.
+    handles: Vec<InProgress>,
     report: RecoveryReport,
     since: Duration,
     finished: bool,
@@ -73,6 +83,7 @@ impl<'s> Recovery<'s> {
             store,
             orphans: Vec::new().into_iter(),
             open: BTreeSet::new(),
+            handles: Vec::new(),
             report: RecoveryReport::default(),
             since: store.clock.monotonic(),
             finished: false,
@@ -156,23 +167,45 @@ impl<'s> Recovery<'s> {
 
     fn expect_open(&self, case: &Case) -> Result<(), Error> {
         let operation = case.id();
-        if self.open.contains(&operation) { Ok(()) } else { Err(Error::StaleOwner { operation }) }
+        let is_ours = self.open.contains(&operation) && case.is_of(&self.store.life);
+        if is_ours { Ok(()) } else { Err(Error::StaleOwner { operation }) }
     }
 
-    /// Whoever was asked panicked: that counts as no answer.
-    fn panicked(&mut self, case: OperationId) {
-        self.open.remove(&case);
-        self.report.panicked += 1;
+    /// Whoever was asked panicked: that counts as no answer, and the third time it is quarantined.
+    fn panicked(&mut self, case: &Case) -> Result<(), Error> {
+        let quarantined = self.store.operations().finishing(|all| all.unanswered(case))?;
+        self.open.remove(&case.id());
+        match quarantined {
+            true => self.report.quarantined += 1,
+            false => self.report.panicked += 1,
+        }
+        Ok(())
     }
 
-    /// Ends the recovery: what was not decided is left, the report is kept, and new operations may
-    /// begin.
+    /// Leaves the cases that nobody decided, a bounded number in each commit.
+    fn leave_open(&mut self) -> Result<(), Error> {
+        while !self.open.is_empty() {
+            let some: Vec<OperationId> = self.open.iter().copied().take(AT_ONCE).collect();
+            self.store.operations().finishing(|all| {
+                some.iter().try_for_each(|operation| all.leave_undecided(*operation))
+            })?;
+            some.iter().for_each(|operation| {
+                self.open.remove(operation);
+            });
+            self.report.left += some.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Ends the recovery: what was not decided is left as with [`Verdict::Leave`], the report is kept,
+    /// and new operations may begin.
     ///
     /// # Errors
     /// As [`Store::write_finishing`]; recovery is then still needed.
     pub fn finish(mut self) -> Result<RecoveryReport, Error> {
+        self.leave_open()?;
         let mut report = std::mem::take(&mut self.report);
-        report.left += self.open.len() as u64 + self.orphans.len() as u64;
+        report.left += self.orphans.len() as u64;
         report.duration = self.store.clock.monotonic().saturating_sub(self.since);
         if report.found() > 0 {
             self.store.operations().finishing(|all| {
@@ -181,12 +214,15 @@ impl<'s> Recovery<'s> {
             })?;
         }
         self.finished = true;
+        report.handles = self.store.kept_handles().split_off(0);
+        report.handles.append(&mut self.handles);
         Ok(report)
     }
 }
 
 impl Drop for Recovery<'_> {
     fn drop(&mut self) {
+        self.store.kept_handles().append(&mut self.handles);
         self.store.life.end_recovery(self.finished);
     }
 }
@@ -208,26 +244,35 @@ impl Store {
     /// Handles of operations that go on are in the report.
     ///
     /// # Errors
-    /// As [`Store::recovery`] and [`Store::write_finishing`].
+    /// As [`Store::recovery`] and [`Store::write_finishing`]. What was decided before the error stays
+    /// so; the handles of operations that go on are kept, and are in the report of the next recovery
+    /// of this opening that ends well.
     pub fn recover<E: Display>(
         &self,
         mut decide: impl FnMut(&Case) -> Result<Verdict, E>,
     ) -> Result<RecoveryReport, Error> {
         let mut recovery = self.recovery()?;
-        let mut handles = Vec::new();
         while let Some(case) = recovery.next()? {
             match catch_unwind(AssertUnwindSafe(|| decide(&case))) {
                 Ok(Ok(verdict)) => {
                     if let Decided::Continued(handle) = recovery.decide(case, verdict)? {
-                        handles.push(handle);
+                        recovery.handles.push(handle);
                     }
                 }
-                Ok(Err(error)) => recovery.give_up(case, &error.to_string())?,
-                Err(_) => recovery.panicked(case.id()),
+                Ok(Err(error)) => recovery.give_up(case, &told(error))?,
+                Err(payload) => {
+                    drop_quietly(payload);
+                    recovery.panicked(&case)?;
+                }
             }
         }
-        let report = recovery.finish()?;
-        Ok(RecoveryReport { handles, ..report })
+        recovery.finish()
+    }
+
+    /// The handles of recoveries that ended with an error.
+    fn kept_handles(&self) -> MutexGuard<'_, Vec<InProgress>> {
+        // Handles are moved in and out whole, so the list is sound even after a panic.
+        self.handles_to_hand_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets new operations begin although some of an earlier opening are unfinished. They keep what
@@ -237,5 +282,23 @@ impl Store {
     /// [`Error::RecoveryRunning`].
     pub fn skip_recovery(&self) -> Result<(), Error> {
         Ok(self.life.skip_recovery()?)
+    }
+}
+
+/// What a handler's error says, also where it panics when it is asked.
+fn told<E: Display>(error: E) -> String {
+    let told = catch_unwind(AssertUnwindSafe(|| error.to_string()));
+    drop_quietly(error);
+    told.unwrap_or_else(|payload| {
+        drop_quietly(payload);
+        "the handler's error cannot be shown".to_owned()
+    })
+}
+
+/// Drops what a handler made. A panic of its drop is not the library's.
+fn drop_quietly<T>(made: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(made))) {
+        // Dropping it might panic again, and for ever.
+        std::mem::forget(payload);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
-use crate::ledger::{LedgerMut, LedgerRules, LedgerTx};
+use crate::ledger::{self, LedgerMut, LedgerRules, LedgerTx};
 use crate::operations::{Life, OperationsMut};
 use crate::processed::{ClaimsMut, CursorsMut};
 use crate::tokens::TokensMut;
@@ -25,7 +25,7 @@ pub struct Tx<'a> {
 impl Tx<'_> {
     /// The tokens, to read and to update.
     pub fn tokens(&mut self) -> TokensMut<'_> {
-        TokensMut::new(self.tx, self.now, self.rules.future_tolerance_micros)
+        TokensMut::new(self.tx, self.now, self.rules.future_tolerance_micros, ledger::scale_of)
     }
 
     /// The ledger, to read and to book what is no operation.

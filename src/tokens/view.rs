@@ -98,13 +98,23 @@ pub struct TokensMut<'a> {
     tx: &'a mut Tx,
     /// The latest time an update may name.
     latest: Timestamp,
+    known_elsewhere: KnownDecimals,
 }
+
+/// Decimals of a token that are known to somebody beside the tokens, such as a ledger that holds it.
+pub(crate) type KnownDecimals = fn(&dyn Reader, &TokenKey) -> Option<u8>;
 
 impl<'a> TokensMut<'a> {
     /// The tokens that `tx` reads and writes, when it is `now` and times up to
     /// `future_tolerance_micros` later are believed.
-    pub(crate) fn new(tx: &'a mut Tx, now: Timestamp, future_tolerance_micros: i64) -> Self {
-        Self { tx, latest: now.saturating_add_micros(future_tolerance_micros) }
+    pub(crate) fn new(
+        tx: &'a mut Tx,
+        now: Timestamp,
+        future_tolerance_micros: i64,
+        known_elsewhere: KnownDecimals,
+    ) -> Self {
+        let latest = now.saturating_add_micros(future_tolerance_micros);
+        Self { tx, latest, known_elsewhere }
     }
 
     /// The token under `key` as it would be after this commit, if it is known.
@@ -128,6 +138,7 @@ impl<'a> TokensMut<'a> {
     pub fn upsert(&mut self, update: &Update) -> Result<Merged, Error> {
         update.check(self.latest)?;
         let key = update.key();
+        self.check_decimals(update)?;
         let stored = self.tx.get(TOKENS, key.as_bytes())?;
         let before = stored.as_ref().map(|row| decode(key, row)).transpose()?;
         let after = before.unwrap_or_default().join(State::of(update)).map_err(
@@ -143,6 +154,17 @@ impl<'a> TokensMut<'a> {
             self.tx.note("token.upsert");
         }
         Ok(Merged { token: after.token(key.clone()), changes })
+    }
+}
+
+impl TokensMut<'_> {
+    fn check_decimals(&self, update: &Update) -> Result<(), Error> {
+        let Some(given) = update.decimals else { return Ok(()) };
+        let key = update.key();
+        match (self.known_elsewhere)(self.tx, key).filter(|known| *known != given) {
+            Some(known) => Err(Error::DecimalsConflict { key: key.clone(), known, given }),
+            None => Ok(()),
+        }
     }
 }
 

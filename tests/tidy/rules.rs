@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["money"],
     &["engine"],
     &["disk"],
-    &["clock"],
+    &["clock", "lock_table"],
 ];
 
 /// What else of the crate a module must not know, although it lies below.

@@ -97,13 +97,13 @@ fn totals_post_the_difference_to_what_is_recorded() {
     book.post(1, &total(4, "40", "0.40")).unwrap();
     let same = book.post(1, &total(4, "40", "0.40")).unwrap();
     assert_eq!((same.entries.len(), &same.skipped[0].fill), (0, &FillId::Cumulative));
-    book.post(1, &total(10, "99.50", "0.30")).unwrap();
+    book.post(1, &total(10, "99.50", "0.50")).unwrap();
     let now = book.position(position);
     assert_eq!(
         (now.quantity, now.cost, now.quote_fees),
-        (tokens(10), dollars("99.5"), dollars("0.3"))
+        (tokens(10), dollars("99.5"), dollars("0.5"))
     );
-    let fell = book.post(1, &total(9, "99.50", "0.30"));
+    let fell = book.post(1, &total(9, "99.50", "0.50"));
     assert!(matches!(
         fell,
         Err(Error::Ledger(super::super::Error::TotalFell { what: "quantity", .. }))
@@ -126,7 +126,7 @@ fn a_fill_belongs_to_one_operation_for_ever() {
     let refused = book.post(2, &Effect::new().buy(again, fill("A", 5, "10")));
     let Err(Error::DuplicateFill { operation: first, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(first, operation(1));
-    let differs = book.post(1, &Effect::new().buy(again, fill("A", 5, "11"))).unwrap();
+    let differs = book.post(1, &Effect::new().buy(position, fill("A", 5, "11"))).unwrap();
     assert!(differs.skipped[0].differs);
 }
 

@@ -81,7 +81,7 @@ fn the_summary_tells_everything_of_one_state() {
     price(&book, "5");
     let summary = book.store.snapshot().ledger().summary(MAIN, None).unwrap();
     let (cash, quote) = (&summary.cash[0], &summary.quotes[0]);
-    assert_eq!((&cash.total, &cash.fees), (&dollars("59"), &dollars("1")));
+    assert_eq!((&cash.total, &summary.fees[..]), (&dollars("59"), &[dollars("1")][..]));
     assert_eq!(quote.cost, dollars("40"));
     assert_eq!((&quote.market_value, &quote.unrealized), (&dollars("50"), &dollars("10")));
     book.store.ledger().record_equity(MAIN).unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the ledger by itself. After every commit everything is verified, and a refusal has to
 //! leave every row as it was.
 
+mod altered;
 mod corrections;
 mod costs;
 mod examples;

@@ -1,22 +1,25 @@
 //! Verification: everything that is derived is computed anew from the entries, and compared.
 
+mod fills;
+mod movements;
+mod registers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::accounts::{self, Account, AccountKey, AccountKind, add};
-use super::assets::AssetId;
-use super::entry::{self, EntryRecord};
-use super::fold::fold;
-use super::holds::{self, HoldKind};
-use super::position::{self, PositionState};
-use super::post::{FillRow, fill_key};
-use super::rows::{self, Key};
-use super::save::{Counters, closed_key};
-use super::{
-    ACCOUNTS, CLOSED, ENTRIES, ENTRIES_BY_ACCOUNT, ENTRIES_BY_OPERATION, ENTRIES_BY_POSITION,
-    Error, FILLS, FillId, LOTS, OWNERS, POSITIONS, PositionId, REVERSALS, SLOTS,
-};
 use crate::engine::{KeyRange, Reader, Table};
+use crate::ledger::accounts::{self, Account, AccountKey, AccountKind, add};
+use crate::ledger::assets::AssetId;
+use crate::ledger::entry::{self, EntryRecord};
+use crate::ledger::fold::fold;
+use crate::ledger::holds::{self, HoldKind};
+use crate::ledger::position::{self, PositionState};
+use crate::ledger::rows::{self, Key};
+use crate::ledger::save::{Counters, closed_key};
+use crate::ledger::{
+    ACCOUNTS, CLOSED, ENTRIES, ENTRIES_BY_ACCOUNT, ENTRIES_BY_OPERATION, ENTRIES_BY_POSITION,
+    Error, LOTS, OWNERS, POSITIONS, PositionId, REVERSALS, SLOTS,
+};
 
 /// Something that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ impl Finding {
 /// Everything about the ledger of one state that is not as it must be; empty where it is sound.
 pub(crate) fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     let mut verifier = Verifier::new(reader);
+    verifier.registers()?;
+    verifier.fills()?;
     verifier.entries()?;
     verifier.holds()?;
     verifier.positions()?;
@@ -67,6 +72,8 @@ struct Verifier<'r> {
     owners: BTreeMap<String, Counters>,
     /// How many rows each index must have.
     rows: BTreeMap<Table, u64>,
+    /// The entries that the list of fills names.
+    listed_fills: BTreeSet<u64>,
 }
 
 impl<'r> Verifier<'r> {
@@ -78,6 +85,7 @@ impl<'r> Verifier<'r> {
             reserved: BTreeMap::new(),
             owners: BTreeMap::new(),
             rows: BTreeMap::new(),
+            listed_fills: BTreeSet::new(),
         }
     }
 
@@ -113,7 +121,7 @@ impl<'r> Verifier<'r> {
             (expected, last_at) = (record.id.get().saturating_add(1), record.at);
             self.entry(&record)?;
         }
-        if super::tx::next_numbers(self.reader)?.entry != expected {
+        if crate::ledger::tx::next_numbers(self.reader)?.entry != expected {
             self.find(ENTRIES, expected, "is not the next number that the book has");
         }
         Ok(())
@@ -152,35 +160,15 @@ impl<'r> Verifier<'r> {
                 self.find(REVERSALS, reversed, format!("does not name its reversal {id}"));
             }
         }
-        self.fill(record)
-    }
-
-    /// A fill is listed under its id with its entry, or with one that corrects it.
-    fn fill(&mut self, record: &EntryRecord) -> Result<(), Error> {
-        let Some(fill) = &record.fill else { return Ok(()) };
-        let FillId::Execution(id) = &fill.id else { return Ok(()) };
-        let Some(change) = record.changes.first() else {
-            self.find(ENTRIES, record.id, "is a fill that moved no position");
-            return Ok(());
-        };
-        let owner = position::load(self.reader, PositionId::new(change.position))?.owner;
-        let key = fill_key(&owner, &fill.venue, id);
-        let listed = rows::load::<FillRow>(self.reader, FILLS, &key)?;
-        let of = format!("{} of {}", id, fill.venue);
-        match listed {
-            Some(row) if row.entry == record.id.get() => self.count(FILLS),
-            Some(_) if entry::reversal_of(self.reader, record.id)?.is_some() => {}
-            Some(row) => self.find(FILLS, of, format!("is posted twice: also by #{}", row.entry)),
-            None => self.find(FILLS, of, "is not listed"),
-        }
-        Ok(())
+        self.fill(record)?;
+        self.movements(record)
     }
 
     fn holds(&mut self) -> Result<(), Error> {
         for (key, hold) in holds::scan(self.reader, None)? {
             if hold.remaining < 0 || hold.remaining > hold.reserved {
                 let problem = format!("{} of {} remain", hold.remaining, hold.reserved);
-                self.find(super::HOLDS, key.operation, problem);
+                self.find(crate::ledger::HOLDS, key.operation, problem);
             }
             let account = self.accounts.entry(key.account()).or_default();
             match key.kind {
@@ -230,7 +218,7 @@ impl<'r> Verifier<'r> {
         }
         let unknown: Vec<_> = self.reserved.keys().copied().collect();
         for position in unknown {
-            self.find(super::HOLDS, position, "has a hold and is no position");
+            self.find(crate::ledger::HOLDS, position, "has a hold and is no position");
         }
         Ok(())
     }
@@ -265,6 +253,7 @@ impl<'r> Verifier<'r> {
         if state.quantity == 0 && state.cost != 0 {
             self.find(POSITIONS, state.id, "has a cost and no units");
         }
+        self.lot_numbers(state)?;
         if position::basis(self.reader, state)? != folded.basis {
             self.find(LOTS, state.id, "are not what its entries leave");
         }
@@ -332,7 +321,6 @@ impl<'r> Verifier<'r> {
             REVERSALS,
             SLOTS,
             CLOSED,
-            FILLS,
         ] {
             let expected = self.rows.get(&table).copied().unwrap_or(0);
             let mut found = 0u64;

@@ -1,0 +1,6 @@
+//! The ledger as a bot uses it, through the public interface.
+
+mod ledger {
+    pub(crate) mod lives;
+    pub(crate) mod stories;
+}
