@@ -87,7 +87,7 @@ pub use engine::journal::{Error as JournalError, Poison, Problem};
 pub use engine::{Background, BaseError, Damage, Durability, Error as EngineError, Lsn};
 pub use ledger::{
     AccountKind, Effect, EntryId, Fill, Finding, Ledger, LedgerMut, Leg, Limits, NewPosition,
-    OperationId, Position, PositionId,
+    OperationId, Position, PositionId, ShareOfEquity,
 };
 pub use lock_table::{KeyGuard, LockTable, Locking};
 pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};

@@ -8,6 +8,10 @@ mod operations {
     pub(crate) mod kinds;
     pub(crate) mod owners;
     pub(crate) mod positions;
+    #[cfg(feature = "simulation")]
+    pub(crate) mod power_cuts;
+    #[cfg(feature = "simulation")]
+    pub(crate) mod races;
     pub(crate) mod recovery;
     pub(crate) mod settling;
     pub(crate) mod transitions;

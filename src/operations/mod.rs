@@ -3,8 +3,8 @@
 //!
 //! - An operation's effect on the ledger and its own change of state are one commit: the effect is
 //!   there once or not at all, and nothing stays reserved for an operation that ended.
-//! - What calls are legal in which state is one table ([`status`]); which parts an effect may hold is
-//!   another ([`kind`]).
+//! - What calls are legal in which state is one table (`status`); which parts an effect may hold is
+//!   another (`kind`).
 //! - Only the owner acts: a handle of an earlier attempt or opening is refused. Nobody writes down
 //!   that an owner is gone; it follows from the number of the opening.
 //! - What a venue did is a fact and stays; only what `apply` posted is ever taken back.

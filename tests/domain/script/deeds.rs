@@ -1,0 +1,101 @@
+//! Draws what is done by hand.
+
+use fastrand::Rng;
+
+use super::{SECOND, pick};
+use crate::cast::{Coin, Owner};
+use crate::model::Model;
+use crate::model::hand::Deed;
+use crate::model::words::*;
+
+pub(super) fn owner(rng: &mut Rng) -> Owner {
+    if rng.u8(..5) == 0 { Owner::Side } else { Owner::Main }
+}
+
+pub(super) fn cash(rng: &mut Rng) -> Coin {
+    if rng.u8(..5) == 0 { Coin::Bnb } else { Coin::Usd }
+}
+
+/// Money for an owner who is about to run out of it, mostly.
+pub(super) fn relief(rng: &mut Rng, model: &Model) -> Option<Deed> {
+    let (owner, coin) = (owner(rng), cash(rng));
+    let is_poor = model.book.available_cash(owner, coin) < if coin == Coin::Usd { 200 } else { 10 };
+    (is_poor && rng.u8(..3) > 0).then(|| Deed::Deposit(owner, (coin, rng.i128(100..1_500))))
+}
+
+pub(super) fn deed(rng: &mut Rng, model: &Model) -> Deed {
+    let (owner, coin) = (owner(rng), cash(rng));
+    // Now and then more than there is, less than nothing, or nothing.
+    let amount = match rng.u8(..20) {
+        0 => 0,
+        1 => -3,
+        _ => rng.i128(1..300),
+    };
+    match rng.u8(..26) {
+        0..3 => Deed::Deposit(owner, (coin, amount)),
+        3 => Deed::Withdraw(owner, (coin, amount)),
+        4 => Deed::Withdraw(owner, (coin, model.book.available_cash(owner, coin))),
+        5 => Deed::OpeningBalance(owner, (coin, amount)),
+        6 | 7 => Deed::ImportPosition {
+            new: super::intents::new_position(rng),
+            quantity: amount / 10,
+            cost: if rng.u8(..9) == 0 { -amount } else { amount },
+            opened_at: model.now + rng.i64(-50..8) * 60 * SECOND,
+        },
+        8..12 => Deed::Reverse(entry(rng, model)),
+        12..15 => {
+            let (position, name) = (position(rng, model), rng.u8(..2));
+            let known = model.book.attributes.get(&(position, name));
+            let version = known.map_or(0, |attribute| attribute.version);
+            let value = (rng.u8(..4) > 0).then(|| rng.u8(..3));
+            let seen = *pick(rng, &[None, Some(version), Some(version), Some(version + 1)]);
+            Deed::SetAttribute { position, name, value, seen }
+        }
+        15 => Deed::Halt,
+        16..19 => Deed::Resume,
+        19..21 => Deed::Claim {
+            namespace: rng.u8(..2),
+            key: rng.u8(..4),
+            at: model.now + rng.i64(-50..8) * 60 * SECOND,
+        },
+        21..24 => {
+            let (name, expected, value) = cursor(rng, model);
+            Deed::SetCursor { name, expected, value }
+        }
+        _ => Deed::Adjust(owner, (coin, amount)),
+    }
+}
+
+/// A cursor's name, what it is expected to be, and what it is to be.
+pub(super) fn cursor(rng: &mut Rng, model: &Model) -> (u8, Option<u8>, u8) {
+    let name = rng.u8(..2);
+    let right = model.cursors.get(&name).copied();
+    let expected = if rng.u8(..5) == 0 { Some(rng.u8(..3)) } else { right };
+    (name, expected, rng.u8(..3))
+}
+
+/// An entry, the younger the likelier, and now and then one that is not there.
+pub(super) fn entry(rng: &mut Rng, model: &Model) -> EntryNumber {
+    let count = model.book.entries.len() as u64;
+    match rng.u8(..12) {
+        0 => count + 1,
+        1 => 0,
+        _ if count == 0 => 1,
+        2..5 => rng.u64(1..=count),
+        _ => rng.u64(count.saturating_sub(4).max(1)..=count),
+    }
+}
+
+/// A position, open ones mostly, and now and then one that is not there.
+pub(super) fn position(rng: &mut Rng, model: &Model) -> PositionNumber {
+    let count = model.book.positions.len() as u64;
+    let open: Vec<_> =
+        (1..=count).filter(|n| model.book.position(*n).is_some_and(|one| !one.is_closed)).collect();
+    match rng.u8(..12) {
+        0 => count + 1,
+        1 if count > 0 => rng.u64(1..=count),
+        2 if open.is_empty() => count.max(1),
+        _ if open.is_empty() => rng.u64(1..=count.max(1)),
+        _ => *pick(rng, &open),
+    }
+}
