@@ -1,11 +1,18 @@
 //! Storage for trading bots that survives any crash: linked into the bot, durable when a call
 //! returns, exact to the last digit.
 //!
-//! A [`Store`] is a directory. It keeps the bot's **tokens**: for each the first, latest, lowest and
-//! highest price ever seen, merged so that any number of writers in any order come to the same row,
-//! and so that the high-water mark never falls. Beside them it keeps what was dealt with already:
-//! **claims** on outside events, each granted once, and **cursors**. A journal of its own makes a
-//! commit durable with one small write and one sync; behind it the state lives in a
+//! A [`Store`] is a directory. It keeps what a bot may never get wrong, whatever happens to its
+//! process or its machine:
+//!
+//! - **tokens**: for each the first, latest, lowest and highest price ever seen, merged so that any
+//!   number of writers in any order come to the same row, and so that the high-water mark never falls;
+//! - a **ledger** of cash and positions, in double entry and to the last unit;
+//! - **operations**, the bot's own write-ahead log: every deal with the outside world is written down
+//!   before it is tried, while it runs and when it is decided, in one commit with what it does to the
+//!   ledger, so that a restart knows what was under way and finishes it exactly once;
+//! - **claims** on outside events, each granted once, and **cursors**.
+//!
+//! A journal makes a commit durable with one small write and one sync; behind it the state lives in a
 //! [redb](https://docs.rs/redb) B-tree.
 //!
 //! ```
@@ -14,7 +21,8 @@
 //! const BONK: &str = "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263";
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let path = tempfile::tempdir()?.path().join("bot");
+//!     let dir = tempfile::tempdir()?;
+//!     let path = dir.path().join("bot");
 //!     let (usd, bonk) = (Asset::new("fiat", "USD", 6)?, Asset::new("solana", BONK, 5)?);
 //!     let (dollars, bonks) = (|text| Money::parse(&usd, text), |text| Money::parse(&bonk, text));
 //!     let store = Options::new(Mode::Paper, usd.clone()).open(&path)?;
@@ -34,7 +42,8 @@
 //!     let client_order_id = order.external_id().to_string();
 //!     assert_eq!(client_order_id.len(), 32);
 //!
-//!     // What the venue says it did is posted, and the operation ends, in one commit.
+//!     // What the venue says it did is posted, and the operation ends, in one commit. It cost more than
+//!     // was set aside: the rest comes from what is available.
 //!     let bought = Fill::new("raydium", "F1", bonks("1400000")?, dollars("52")?).fee(dollars("1")?);
 //!     let position = order.position().expect("the one that it opens");
 //!     order.complete(&store, &Effect::new().buy(position, bought))?;

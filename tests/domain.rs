@@ -1,6 +1,8 @@
 //! The domain held against a model of it: whatever is done to a store, in any order, it answers and
 //! shows what plain maps written from the rules alone say.
 
+#![cfg(feature = "simulation")]
+
 #[path = "domain/alone.rs"]
 mod alone;
 #[path = "domain/campaign.rs"]

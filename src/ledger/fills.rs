@@ -1,7 +1,7 @@
 //! Which fills are posted: each once, for ever, under the venue's id or within the venue's totals.
 
 use super::accounts::{add, sub};
-use super::entry::{self, Change};
+use super::entry::{self, Change, EntryRecord};
 use super::fees::{FallenFee, Fees};
 use super::position::PositionState;
 use super::post::{Side, SkippedFill, Trade};
@@ -74,26 +74,50 @@ impl LedgerTx<'_> {
     ) -> Result<Option<SkippedFill>, Error> {
         let key = fill_key(&state.owner, &fill.venue, id);
         let row: FillRow = rows::load(self.reader(), FILLS, &key)?.unwrap_or_default();
-        for posted in row.posted {
+        let own = self.own_fill(operation, state, fill, trade, &row)?;
+        // Told again as it was posted, it needs no second look at what it corrects.
+        if own.as_ref().is_some_and(|(record, _)| record.corrects == fill.corrects) {
+            return Ok(own.map(|(_, skipped)| skipped));
+        }
+        self.check_correction(state.id, fill)?;
+        let is_foreign = |posted: &&PostedFill| {
+            posted.operation != operation.get() && fill.corrects != Some(EntryId::new(posted.entry))
+        };
+        if let Some(foreign) = row.posted.iter().find(is_foreign) {
+            let (venue, fill) = (fill.venue.clone(), id.into());
+            let operation = OperationId::new(foreign.operation);
+            return Err(Error::DuplicateFill { venue, fill, operation });
+        }
+        if let Some((_, skipped)) = own {
+            return Ok(Some(skipped));
+        }
+        if self.has_totals(operation, state, &fill.venue, trade)? {
+            return Err(Mismatch::MixedFills.into());
+        }
+        Ok(None)
+    }
+
+    /// The fill under this id that the operation itself has for this position and side.
+    fn own_fill(
+        &self,
+        operation: OperationId,
+        state: &PositionState,
+        fill: &Fill,
+        trade: &Trade,
+        row: &FillRow,
+    ) -> Result<Option<(EntryRecord, SkippedFill)>, Error> {
+        for posted in &row.posted {
             let entry = EntryId::new(posted.entry);
-            if fill.corrects == Some(entry) {
+            if posted.operation != operation.get() || fill.corrects == Some(entry) {
                 continue;
-            }
-            if posted.operation != operation.get() {
-                let (venue, fill) = (fill.venue.clone(), id.into());
-                let operation = OperationId::new(posted.operation);
-                return Err(Error::DuplicateFill { venue, fill, operation });
             }
             let record = entry::load(self.reader(), entry)?;
             let mut changes = record.changes.iter();
             if let Some(change) = changes.find(|change| trade.is_side_of(state, change)) {
                 let differs = change.quantity != trade.quantity || change.gross != trade.gross;
-                let fill = fill.id.clone();
-                return Ok(Some(SkippedFill { fill, entry: Some(entry), differs }));
+                let skipped = SkippedFill { fill: fill.id.clone(), entry: Some(entry), differs };
+                return Ok(Some((record, skipped)));
             }
-        }
-        if self.has_totals(operation, state, &fill.venue, trade)? {
-            return Err(Mismatch::MixedFills.into());
         }
         Ok(None)
     }

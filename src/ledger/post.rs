@@ -155,10 +155,10 @@ impl LedgerTx<'_> {
     ) -> Result<(), Error> {
         let before = self.load_position(position)?;
         let mut trade = self.read_trade(side, &before, fill)?;
-        self.check_correction(position, fill)?;
         let skipped = match &fill.id {
             FillId::Execution(id) => self.posted_before(operation, &before, fill, id, &trade)?,
             FillId::Cumulative => {
+                self.check_correction(position, fill)?;
                 self.take_off_recorded(operation, &before, &fill.venue, &mut trade)?;
                 trade.is_nothing().then_some(SkippedFill {
                     fill: FillId::Cumulative,

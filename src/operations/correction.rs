@@ -10,6 +10,9 @@ impl OperationsMut<'_> {
     /// there; an entry that moved positions has to be the last of each of them. A position that is left
     /// without units is closed, and one that has units again is open again.
     ///
+    /// Entries are known from what posted them ([`Posted::entries`](crate::ledger::Posted::entries), a
+    /// deposit's answer) and from [`Ledger::entries_of`](crate::Ledger::entries_of).
+    ///
     /// The entry of a fill gives its id free for the fill that [corrects](crate::Fill::corrects) it.
     ///
     /// # Errors

@@ -25,6 +25,14 @@ pub enum Completed {
 }
 
 impl Completed {
+    /// What was posted; nothing where it was completed before.
+    pub fn posted(&self) -> Option<&Posted> {
+        match self {
+            Self::Now { posted, .. } => Some(posted),
+            Self::AlreadyDone => None,
+        }
+    }
+
     /// Whether it was completed before.
     pub fn is_already_done(&self) -> bool {
         matches!(self, Self::AlreadyDone)

@@ -124,7 +124,8 @@ pub struct RecoveryReport {
     pub retry_later: u64,
     /// Left as they were, or not decided.
     pub left: u64,
-    /// Cases in which no answer could be given, or the answer did not fit.
+    /// Cases in which no answer could be given, or the answer did not fit. Why is the evidence of the
+    /// operation's last event; see [`Operations::events`](crate::Operations::events).
     pub errors: u64,
     /// Cases in which the handler panicked, but for those quarantined for it.
     pub panicked: u64,

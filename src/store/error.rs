@@ -291,9 +291,9 @@ pub enum Error {
         /// Why.
         reason: Box<str>,
     },
-    /// Operations of an earlier opening are unfinished: recover them, or skip that, before anything
-    /// new is begun.
-    #[error("operations of an earlier opening are unfinished; recover them or skip it first")]
+    /// Operations of an earlier opening are unfinished. Call [`Store::recover`](crate::Store::recover)
+    /// or [`Store::skip_recovery`](crate::Store::skip_recovery) before anything new is begun.
+    #[error("operations of an earlier opening are unfinished: recover them, or skip that, first")]
     RecoveryNeeded,
     /// Somebody else recovers at this moment.
     #[error("a recovery is running")]

@@ -243,6 +243,24 @@ impl Store {
     ///
     /// Handles of operations that go on are in the report.
     ///
+    /// An `Err` of the closure, or a verdict that does not fit, is counted as an error of its case and
+    /// noted as the evidence of the operation's last event; the recovery goes on, and new operations may
+    /// begin when it ends.
+    ///
+    /// ```
+    /// # use highwater::{Asset, Case, Effect, Error, Mode, Store, Verdict};
+    /// # let store = Store::memory(Mode::Paper, Asset::new("fiat", "USD", 6)?)?;
+    /// # fn fills_of(_: highwater::ExternalId) -> Option<Effect> { None }
+    /// let report = store.recover(|case| {
+    ///     Ok::<_, Error>(match fills_of(case.operation.external_id) {
+    ///         Some(effect) => Verdict::Complete(effect),
+    ///         None => Verdict::RollBack { reason: "the venue never saw it".into() },
+    ///     })
+    /// })?;
+    /// assert_eq!(report.errors, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Store::recovery`] and [`Store::write_finishing`]. What was decided before the error stays
     /// so; the handles of operations that go on are kept, and are in the report of the next recovery

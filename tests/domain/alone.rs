@@ -70,6 +70,7 @@ const EXPECTED: &[&str] = &[
     "EvidenceNeeded",
     "NotIdempotent",
     "TooEarly",
+    "TooLate",
     "Expired",
     "AttemptsUsedUp",
     "UndoBlocked",

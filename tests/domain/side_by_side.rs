@@ -10,15 +10,16 @@ use crate::model::Limits;
 use crate::pair::{Pair, run};
 use crate::script::{self, Action, Line};
 
-/// So many scripts there are if nothing else is asked for.
-const SCRIPTS: u64 = 500;
+/// So many scripts there are of each kind if nothing else is asked for.
+const OF_THE_LEDGER: u64 = 200;
+const OF_OPERATIONS: u64 = 500;
 const STEPS: usize = 80;
 
 /// Whatever is done by hand, in any order, the books are what plain sums of entries say, and what is
 /// refused leaves no trace.
 #[test]
 fn the_ledger_is_what_its_entries_sum_up_to() {
-    campaign("ledger", |action| {
+    campaign("ledger", OF_THE_LEDGER, |action| {
         matches!(
             action,
             Action::Deed(_) | Action::Together { .. } | Action::Checkpoint | Action::Wait(_)
@@ -30,10 +31,10 @@ fn the_ledger_is_what_its_entries_sum_up_to() {
 /// twice. After every single call the store has answered and shows what the rules say.
 #[test]
 fn operations_do_what_the_rules_say() {
-    campaign("operations", |_| true);
+    campaign("operations", OF_OPERATIONS, |_| true);
 }
 
-fn campaign(test: &str, wanted: impl Fn(&Action) -> bool + Sync) {
+fn campaign(test: &str, count: u64, wanted: impl Fn(&Action) -> bool + Sync) {
     let live = |seed| {
         let mut rng = Rng::with_seed(seed);
         let mut pair = Pair::new(Arc::new(MemoryDisk::new()), limits(seed));
@@ -50,7 +51,7 @@ fn campaign(test: &str, wanted: impl Fn(&Action) -> bool + Sync) {
         }
         Ok(())
     };
-    each_seed(test, SCRIPTS, live, |seed, script| caught(|| run(limits(seed), script)));
+    each_seed(test, count, live, |seed, script| caught(|| run(limits(seed), script)));
 }
 
 /// Every fourth store has limits.

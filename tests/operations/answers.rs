@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::panic_any;
 
 use highwater::{
-    Attention, Case, Error, Intent, Operation, OperationId, RecoveryReport, Status, Store, Verdict,
+    Attention, Error, Intent, Operation, OperationId, RecoveryReport, Status, Store, Verdict,
 };
 
 use crate::{World, assert_sound, begin, cash_is, dollars};
@@ -170,7 +170,7 @@ fn a_recovery_that_fails_half_way_loses_no_handle() {
     drop(store);
     let store = options.open_on(Arc::new(disk.clone())).unwrap();
     disk.set_capacity(Some(0));
-    let go_on = |_: &Case| Ok::<_, Error>(Verdict::Continue);
+    let go_on = |_: &highwater::Case| Ok::<_, Error>(Verdict::Continue);
     let failed = store.recover(go_on);
     assert!(matches!(failed, Err(Error::Full { .. })), "{failed:?}");
     let unfinished = store.snapshot().operations().unfinished().unwrap();

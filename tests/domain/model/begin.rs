@@ -96,7 +96,6 @@ impl Model {
         self.check_positions(intent, &scope, &mut refusals);
         let number = self.operations.len() as u64 + 1;
         let external_ids = vec![self.draw_external_id()];
-        let patience = self.patience(intent.deadline);
         self.operations.push(Operation {
             intent: intent.clone(),
             status: Status::Pending,
@@ -106,7 +105,6 @@ impl Model {
             tries: 0,
             external_ids,
             not_before: None,
-            patience,
             class: None,
             used_up: None,
             needs_attention: false,
@@ -117,6 +115,7 @@ impl Model {
             checkpoints: Vec::new(),
             completed_with: None,
             finished_at: None,
+            patience: self.patience(intent),
         });
         self.open_positions(number);
         self.reserve(number, &mut refusals);
@@ -128,7 +127,7 @@ impl Model {
             self.cursors.insert(name, value);
         }
         if start {
-            if self.is_late(number) {
+            if intent.deadline.is_some_and(|deadline| self.now > deadline) {
                 refusals.insert(Reply::TooLate);
             }
             self.go(number);

@@ -270,7 +270,9 @@ impl Book {
             let share = if nth + 1 == outcomes.len() {
                 rest
             } else {
-                (amount * costs[nth]).checked_div(all).unwrap_or(0)
+                // What cost nothing brought equal shares.
+                let equal = amount / outcomes.len() as Amount;
+                (amount * costs[nth]).checked_div(all).unwrap_or(equal)
             };
             rest -= share;
             if let Move::Out { proceeds, .. } = next {

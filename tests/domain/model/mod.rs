@@ -68,8 +68,6 @@ pub(crate) struct Operation {
     /// All external ids, the last of which is in use.
     pub(crate) external_ids: Vec<u64>,
     pub(crate) not_before: Option<i64>,
-    /// The passing time by which it has to be started, whatever the clock shows.
-    pub(crate) patience: Option<i64>,
     pub(crate) class: Option<Class>,
     /// The class of the failure whose retry was one too many.
     pub(crate) used_up: Option<Class>,
@@ -83,6 +81,8 @@ pub(crate) struct Operation {
     /// What it was completed with.
     pub(crate) completed_with: Option<Effect>,
     pub(crate) finished_at: Option<i64>,
+    /// The passing time by which it has to be started in its epoch, whatever the clock shows.
+    pub(crate) patience: Option<i64>,
 }
 
 impl Operation {
@@ -142,20 +142,22 @@ impl Model {
         self.handles.insert(self.line, handle);
     }
 
-    /// How long a deadline leaves from now on, by the time that only passes.
-    fn patience(&self, deadline: Option<i64>) -> Option<i64> {
-        deadline.map(|deadline| self.monotonic + (deadline - self.now).max(0))
-    }
-
     pub(crate) fn drop_handle(&mut self, line: usize) {
         self.handles.remove(&line);
     }
 
-    /// Whether the deadline passed, by the clock or, for whoever has the handle, by time passing.
+    /// The passing time at which the clock will show the deadline, if nobody sets it.
+    fn patience(&self, intent: &Intent) -> Option<i64> {
+        let left = intent.deadline.map(|deadline| (deadline - self.now).max(0));
+        left.map(|left| self.monotonic + left)
+    }
+
+    /// Whether the deadline passed, by the clock or by time passing.
     fn is_late(&self, number: OperationNumber) -> bool {
         let one = &self.operations[number as usize - 1];
         let by_clock = one.intent.deadline.is_some_and(|deadline| self.now > deadline);
-        by_clock || one.patience.is_some_and(|patience| self.monotonic > patience)
+        let by_time = one.patience.is_some_and(|patience| self.monotonic > patience);
+        by_clock || (by_time && one.epoch == self.epoch)
     }
 
     /// The handle that owns the operation, if somebody still has it.

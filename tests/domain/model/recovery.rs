@@ -113,6 +113,7 @@ impl Model {
             } else if one.presentations >= PRESENTATIONS {
                 one.status = Status::Failed;
                 one.class = Some(Class::Ambiguous);
+                one.used_up = None;
                 one.needs_attention = true;
                 self.report().quarantined += 1;
             } else {
@@ -219,8 +220,8 @@ impl Model {
         let mut running = self.recovery.take().expect("a recovery is under way");
         running.report.left += running.ahead.len() as u64;
         running.report.left += running.presented.len() as u64;
-        for (number, seen) in running.presented.drain(..) {
-            // The handler came back, if without an answer: to end in order is to leave the rest.
+        // They are left as with a verdict: whoever was asked came back.
+        for (number, seen) in std::mem::take(&mut running.presented) {
             if self.fingerprint(number) == seen {
                 self.operation_mut(number).presentations = 0;
             }

@@ -175,13 +175,14 @@ impl Model {
             Call::Retry => self.retry(number, by_id),
             Call::RollBack { evidence } => self.roll_back(number, *evidence),
             Call::TakeOver | Call::TakeOverPending => self.doing(|next| {
-                let epoch = next.epoch;
-                let patience = next.patience(next.operations[number as usize - 1].intent.deadline);
+                let (epoch, one) = (next.epoch, &next.operations[number as usize - 1]);
+                // Another process's time tells nothing; that of this one went on.
+                let patience = match one.epoch == epoch {
+                    true => one.patience,
+                    false => next.patience(&one.intent),
+                };
                 let one = next.operation_mut(number);
-                if one.epoch != epoch {
-                    one.patience = patience;
-                }
-                one.epoch = epoch;
+                (one.epoch, one.patience) = (epoch, patience);
                 one.attempt += 1;
                 one.presentations = 0;
                 Ok(())

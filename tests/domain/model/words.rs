@@ -201,7 +201,6 @@ pub(crate) enum Reply {
     // It was done before, or is not to be done again.
     Existing(OperationNumber),
     Duplicate(Claimed),
-    TooLate,
     AlreadyDone,
     /// Somebody else was faster.
     Raced,
@@ -234,6 +233,7 @@ pub(crate) enum Reply {
     EvidenceNeeded,
     NotIdempotent,
     TooEarly,
+    TooLate,
     Expired,
     AttemptsUsedUp,
     UndoBlocked,

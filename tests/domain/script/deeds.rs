@@ -5,6 +5,7 @@ use fastrand::Rng;
 use super::{SECOND, pick};
 use crate::cast::{Coin, Owner};
 use crate::model::Model;
+use crate::model::effect::Undo;
 use crate::model::hand::Deed;
 use crate::model::words::*;
 
@@ -44,7 +45,12 @@ pub(super) fn deed(rng: &mut Rng, model: &Model) -> Deed {
         },
         8..12 => Deed::Reverse(entry(rng, model)),
         12..15 => {
-            let (position, name) = (position(rng, model), rng.u8(..2));
+            let applied: Vec<_> = applied_attributes(model).collect();
+            let (position, name) = match applied.is_empty() || rng.u8(..3) == 0 {
+                true => (position(rng, model), rng.u8(..2)),
+                // Somebody writes over what an operation may want to take back.
+                false => *pick(rng, &applied),
+            };
             let known = model.book.attributes.get(&(position, name));
             let version = known.map_or(0, |attribute| attribute.version);
             let value = (rng.u8(..4) > 0).then(|| rng.u8(..3));
@@ -64,6 +70,15 @@ pub(super) fn deed(rng: &mut Rng, model: &Model) -> Deed {
         }
         _ => Deed::Adjust(owner, (coin, amount)),
     }
+}
+
+/// The attributes that unfinished operations wrote and may take back.
+fn applied_attributes(model: &Model) -> impl Iterator<Item = (PositionNumber, u8)> {
+    let undo = model.operations.iter().flat_map(|one| &one.undo);
+    undo.filter_map(|undo| match undo {
+        Undo::Attribute { position, name, .. } => Some((*position, *name)),
+        Undo::Entry(_) => None,
+    })
 }
 
 /// A cursor's name, what it is expected to be, and what it is to be.

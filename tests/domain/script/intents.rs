@@ -29,11 +29,11 @@ pub(super) fn intent(rng: &mut Rng, model: &Model) -> Intent {
         0 | 1 => Intent::new(key, Task::Deduct(owner, (cash(rng), amount))),
         2 | 3 => Intent::new(key, Task::Add(owner, (cash(rng), amount))),
         4..9 => Intent { holds: holds(rng), ..Intent::new(key, Task::Open(new_position(rng))) },
-        9..12 => {
+        9..11 => {
             let quantity = (rng.u8(..3) == 0).then(|| rng.i128(1..15));
             Intent::new(key, Task::Close(position(rng, model), quantity))
         }
-        12 => Intent::new(key, Task::Update(position(rng, model))),
+        11 | 12 => Intent::new(key, Task::Update(position(rng, model))),
         nth => {
             let task = if nth < 18 { Task::Trade(owner) } else { Task::Custom(owner) };
             trade(rng, model, Intent::new(key, task))
