@@ -10,6 +10,7 @@
 //! UNDO           id, number         entry, or attribute with what it was before
 //! WORKING        position, id       roles: the durable lock of positions
 //! FINISHED       time, id           empty: finished operations by the time of their end
+//! PAYLOADS       id                 the payload, where there is one: it never changes
 //! ```
 //!
 //! Numbers in keys are big-endian, times with the sign bit turned, so that all of them order.
