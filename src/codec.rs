@@ -98,6 +98,60 @@ pub(crate) fn decode<'b, T: BorrowDecode<'b, ()>>(
     }
 }
 
+/// A codec as something that can be held against itself: its bytes are read and written again.
+///
+/// Every module that has rows or keys lists them so in its `codecs`; the fuzzing goes through all of
+/// them, and `tests/fuzz_corpora.rs` counts the lists against the source.
+#[cfg(feature = "simulation")]
+pub(crate) struct Recoding {
+    /// What is read, in a word.
+    pub(crate) name: &'static str,
+    /// The tables whose rows or keys it reads; none for what stands in no table.
+    pub(crate) tables: &'static [u8],
+    /// The bytes that are written for what these bytes say, or `None` where they say nothing.
+    pub(crate) recode: fn(&[u8]) -> Option<Vec<u8>>,
+    pub(crate) form: Form,
+}
+
+/// How far what is read can differ from what is written.
+#[cfg(feature = "simulation")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Only in numbers, texts and marks that could have been written shorter. What is cut or longer
+    /// says nothing.
+    Canonical,
+    /// As before, but the last field goes to the end of the bytes, so a cut can say less.
+    OpenEnd,
+    /// Something else is read as well and written otherwise; the list says what. What was written is
+    /// read and written as it is.
+    Lenient,
+}
+
+#[cfg(feature = "simulation")]
+impl Recoding {
+    /// A row that is all there is to read.
+    pub(crate) const fn row(
+        name: &'static str,
+        tables: &'static [u8],
+        recode: fn(&[u8]) -> Option<Vec<u8>>,
+    ) -> Self {
+        Self { name, tables, recode, form: Form::Canonical }
+    }
+
+    /// The same codec of another form.
+    pub(crate) const fn with(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+}
+
+/// Reads and writes a row that borrows nothing.
+#[cfg(feature = "simulation")]
+pub(crate) fn recode<const VERSION: u8, T: Encode + for<'b> BorrowDecode<'b, ()>>(
+    bytes: &[u8],
+) -> Option<Vec<u8>> {
+    decode::<T>(VERSION, bytes).ok().map(|row| encode(VERSION, &row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

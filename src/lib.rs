@@ -70,13 +70,13 @@
 //! - [`inspect`] looks at the files of a store in any state; the program `highwater` (feature `cli`)
 //!   prints it.
 //! - [`disk`] is the seam to the outside. With the feature `simulation` it has a simulated disk that
-//!   crashes and fails as you say, to test a bot on.
+//!   crashes and fails as you say, to test a bot on; `simulation` kills your bot at every call of it.
 //! - [`design`] tells why everything is as it is.
 //!
 //! # Features
 //!
 //! None is on by default. `cli` builds the program, `serde` makes the value types serializable,
-//! `simulation` adds the simulated disk.
+//! `simulation` adds the simulated disk and the simulation of the whole library on it.
 
 mod clock;
 mod codec;
@@ -88,6 +88,8 @@ mod lock_table;
 pub mod money;
 pub mod operations;
 pub mod processed;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod store;
 pub mod tokens;
 

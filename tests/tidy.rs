@@ -137,6 +137,22 @@ mod made_up {
         assert_eq!(files([10, 400, 500]).len(), 1);
     }
 
+    /// What the engine takes past its `sync` is out of the model checker's sight.
+    #[test]
+    fn the_engine_has_its_threads_from_one_place() {
+        expect("src/engine/life.rs", "use std::thread;", "src/engine/life.rs:2: ");
+        expect("src/engine/view.rs", "use std::sync::{Arc, Mutex};", "src/engine/view.rs:2: ");
+        expect(
+            "src/engine/journal/mod.rs",
+            "fn f() { std::sync::atomic::fence(); }",
+            "src/engine/",
+        );
+        expect_nothing("src/engine/view.rs", "use std::sync::{Arc, PoisonError};");
+        expect_nothing("src/engine/sync.rs", "pub use std::sync::Mutex;");
+        expect_nothing("src/engine/base/mod.rs", "use std::sync::atomic::AtomicBool;");
+        expect_nothing("src/store/mod.rs", "use std::sync::Mutex;");
+    }
+
     #[test]
     fn imports_point_down() {
         expect_nothing("src/store/mod.rs", "use crate::tokens::Token; use crate::engine::Lsn;");

@@ -8,8 +8,7 @@
 //!   not need: a two-phase commit may still fall back to it.
 //! - At most one frozen memtable exists. A failed checkpoint keeps it and is tried again.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::disk::Disk;
@@ -18,6 +17,8 @@ use super::base::{self, Base, FILE_NAME, Integrity, Meta, SegmentMark};
 use super::journal::{Failure, Goal, Purpose};
 use super::memtable::Memtable;
 use super::row::{Lsn, Table};
+use super::sync::MutexGuard;
+use super::sync::atomic::Ordering;
 use super::view::View;
 use super::{Engine, Error};
 
@@ -225,6 +226,12 @@ impl Engine {
         if matches!(error, base::Error::Io { .. }) {
             self.base_suspect.store(true, Ordering::Release);
             self.pressure.request();
+        }
+        if error.is_closed() && self.base_suspect.load(Ordering::Acquire) {
+            // It was to be opened anew and could not be: a new snapshot would read no better.
+            self.pressure.request();
+            let source = std::io::Error::other("it could not be opened again after an error");
+            return Error::io("use", FILE_NAME)(source);
         }
         error.into()
     }

@@ -1,8 +1,6 @@
 //! The life of an open engine: its background threads, its close, and what it says of itself.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 
 use crate::disk::{Disk, Traffic};
 
@@ -11,6 +9,9 @@ use super::open::Opening;
 use super::options::Background;
 use super::pressure::CheckpointCounts;
 use super::row::Lsn;
+use super::sync::Mutex;
+use super::sync::atomic::Ordering;
+use super::sync::thread::{self, JoinHandle};
 use super::{Engine, Error};
 
 /// An engine with its background threads. Dropping it ends them and closes the store as well as it
@@ -86,7 +87,7 @@ impl Drop for Running {
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
         .map_err(Error::io("start", "a background thread"))
@@ -108,7 +109,12 @@ impl Engine {
         let synced = self.journal.group.wait(Goal::Synced(staged));
         synced.map_err(|Failure::InFlight(cause)| Error::Poisoned { cause })?;
         self.journal.group.mark();
-        Ok(())
+        // Also where the store failed with everything synced, or failed by the mark: the caller is to
+        // hear of it here and not from the next write.
+        match self.journal.group.poison() {
+            Some(cause) => Err(Error::Poisoned { cause }),
+            None => Ok(()),
+        }
     }
 
     fn close(&self) -> Result<(), Error> {

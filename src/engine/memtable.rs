@@ -13,13 +13,14 @@
 mod cursor;
 
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
 use crossbeam_skiplist::map::Entry;
 
 use super::row::{Lsn, Table};
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, MutexGuard};
 
 /// A row as the memtable holds it; `None` is a tombstone: the row was deleted.
 pub(crate) type MemoryRow = Option<Arc<[u8]>>;

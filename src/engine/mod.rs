@@ -17,6 +17,8 @@ pub(crate) mod journal;
 mod life;
 mod memtable;
 mod merge;
+#[cfg(all(test, shuttle))]
+mod model_checking;
 mod offline;
 mod open;
 mod options;
@@ -26,14 +28,14 @@ mod recover;
 mod registry;
 mod row;
 mod snapshot;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod tx;
 mod view;
 mod write;
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use crate::disk::{DiskLock, Metered};
 
@@ -41,9 +43,13 @@ use checkpoint::Checkpointer;
 use journal::Journal;
 use pressure::Pressure;
 use registry::Registry;
+use sync::atomic::{AtomicBool, AtomicU64};
+use sync::{Mutex, RwLock};
 use view::View;
 use write::Writer;
 
+#[cfg(feature = "simulation")]
+pub(crate) use base::recode_meta;
 pub use base::{Damage, Error as BaseError};
 pub use error::Error;
 pub(crate) use life::{EngineStats, Running};
@@ -52,6 +58,8 @@ pub(crate) use open::{Opening, open};
 pub use options::Background;
 pub(crate) use options::{EngineOptions, MAX_SEGMENT_BYTES};
 pub(crate) use read::{KeyRange, Reader, Scan};
+#[cfg(feature = "simulation")]
+pub(crate) use recover::anchor;
 pub use row::Lsn;
 pub(crate) use row::{Row, Table};
 pub(crate) use snapshot::Snapshot;

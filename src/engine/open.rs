@@ -4,8 +4,7 @@
 //! nothing to refuse; a store is taken up only through a restart segment; a new store
 //! exists from the moment its base has its name.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use crate::disk::{Disk, DiskLock, Metered};
 
@@ -21,6 +20,8 @@ use super::pressure::Pressure;
 use super::recover::{Examination, Found, examine, replay};
 use super::registry::Registry;
 use super::row::Lsn;
+use super::sync::atomic::{AtomicBool, AtomicU64};
+use super::sync::{Mutex, RwLock};
 use super::view::View;
 use super::write::Writer;
 use super::{Engine, Error};

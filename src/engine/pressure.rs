@@ -3,12 +3,13 @@
 //! Writers ask for checkpoints and wait here when memory is full; checkpoints report here and pause
 //! here. Nobody holds another lock while waiting.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::Error;
 use super::options::{Background, EngineOptions};
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard};
 
 /// Checkpoints that memory does not force keep this far apart.
 const REST: Duration = Duration::from_secs(1);
@@ -124,9 +125,13 @@ impl Pressure {
             if self.background == Background::Manual || waited >= self.stall_limit {
                 return Err(Error::Stalled { waited });
             }
-            state.requested = true;
+            // Whoever waits already has asked. To wake it would make it look and ask again, and wake
+            // this one in turn, and so on until there is memory.
+            let is_asked = std::mem::replace(&mut state.requested, true) && state.waiting > 0;
             state.waiting += 1;
-            self.changed.notify_all();
+            if !is_asked {
+                self.changed.notify_all();
+            }
             let left = self.stall_limit - waited;
             let woken = self.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;

@@ -52,7 +52,8 @@ impl Found {
     }
 }
 
-fn anchor(meta: &Meta) -> Anchor {
+/// What a base that says this of itself says of the journal.
+pub(crate) fn anchor(meta: &Meta) -> Anchor {
     Anchor {
         store_id: meta.store_id,
         checkpoint: meta.checkpoint,
@@ -98,14 +99,14 @@ fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity), Error> {
 /// after making one, and what an earlier try had removed may have come back. Anything more is a store
 /// whose base is gone.
 fn check_creation_cut_short(disk: &dyn Disk, listing: &Listing) -> Result<(), Error> {
-    let mut used = listing.kept.first().copied();
+    let mut used = listing.kept.first().map(|number| journal::old_name(*number));
     for number in &listing.segments {
         if used.is_none() && journal::belongs_to_a_store(disk, *number)? {
-            used = Some(*number);
+            used = Some(journal::wal_name(*number));
         }
     }
     match used {
-        Some(number) => Err(missing_base(number).into()),
+        Some(file) => Err(missing_base(&file).into()),
         None => Ok(()),
     }
 }
@@ -123,6 +124,6 @@ pub(crate) fn replay(memtable: &Memtable, batch: &Batch<'_>, above: Lsn) {
 }
 
 /// What is wrong with a journal whose base is missing.
-fn missing_base(number: u64) -> journal::Error {
-    journal::Error::corrupt(&journal::wal_name(number), 0, 1, Problem::MissingBase)
+fn missing_base(file: &str) -> journal::Error {
+    journal::Error::corrupt(file, 0, 1, Problem::MissingBase)
 }

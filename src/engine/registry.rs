@@ -1,10 +1,11 @@
 //! Who reads at which LSN: the snapshots that pruning has to spare and that limits may end.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::row::Lsn;
+use super::sync::atomic::{AtomicBool, Ordering};
+use super::sync::{Mutex, MutexGuard};
 use super::view::View;
 
 /// What the registry knows of one snapshot.

@@ -6,7 +6,7 @@ use super::read::{KeyRange, Reader, Scan};
 use super::registry::Registration;
 use super::row::{Lsn, Row, Table};
 use super::view::View;
-use super::{Engine, Error};
+use super::{Engine, Error, base};
 
 /// The state as of one LSN. It pins what it reads from: drop it when done.
 ///
@@ -51,10 +51,20 @@ impl Snapshot {
     }
 }
 
+impl Pinned {
+    /// What a failed read means: a base that was closed under a snapshot was closed with it.
+    fn read_failed(&self, error: base::Error) -> Error {
+        if error.is_closed() && self.registration.pin().is_ended() {
+            return Error::SnapshotLost;
+        }
+        self.engine.read_failed(error)
+    }
+}
+
 impl Reader for Snapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
         let row = self.view()?.get(table, key, self.lsn);
-        row.map_err(|error| self.pinned.engine.read_failed(error))
+        row.map_err(|error| self.pinned.read_failed(error))
     }
 
     fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
@@ -76,15 +86,14 @@ struct Watched<I> {
 impl<I> Watched<I> {
     fn step<T>(
         &mut self,
-        advance: impl FnOnce(&mut I) -> Option<Result<T, super::base::Error>>,
+        advance: impl FnOnce(&mut I) -> Option<Result<T, base::Error>>,
     ) -> Option<Result<T, Error>> {
         let rows = self.rows.as_mut()?;
         if self.pinned.registration.pin().is_ended() {
             self.rows = None;
             return Some(Err(Error::SnapshotLost));
         }
-        let engine = &self.pinned.engine;
-        let step = advance(rows).map(|row| row.map_err(|error| engine.read_failed(error)));
+        let step = advance(rows).map(|row| row.map_err(|error| self.pinned.read_failed(error)));
         if !matches!(step, Some(Ok(_))) {
             self.rows = None;
         }
@@ -94,7 +103,7 @@ impl<I> Watched<I> {
 
 impl<T, I> Iterator for Watched<I>
 where
-    I: Iterator<Item = Result<T, super::base::Error>>,
+    I: Iterator<Item = Result<T, base::Error>>,
 {
     type Item = Result<T, Error>;
 
@@ -105,7 +114,7 @@ where
 
 impl<T, I> DoubleEndedIterator for Watched<I>
 where
-    I: DoubleEndedIterator<Item = Result<T, super::base::Error>>,
+    I: DoubleEndedIterator<Item = Result<T, base::Error>>,
 {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.step(I::next_back)

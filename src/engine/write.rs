@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::journal::{CommitHeader, Failure, Goal, Purpose, encode_commit};
 use super::memtable::Pins;
 use super::options::{MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
 use super::row::{Lsn, RowWrite, Table};
+use super::sync::atomic::Ordering;
+use super::sync::{MutexGuard, thread_local};
 use super::tx::Tx;
 use super::view::{StagedRows, View};
 use super::{Engine, Error};
@@ -78,7 +79,8 @@ struct WritingHere(usize);
 impl WritingHere {
     fn begin(engine: &Engine) -> Result<Self, Error> {
         let address = std::ptr::from_ref(engine) as usize;
-        WRITING.with_borrow_mut(|writing| {
+        WRITING.with(|writing| {
+            let mut writing = writing.borrow_mut();
             if writing.contains(&address) {
                 return Err(Error::Nested);
             }
@@ -90,7 +92,7 @@ impl WritingHere {
 
 impl Drop for WritingHere {
     fn drop(&mut self) {
-        WRITING.with_borrow_mut(|writing| writing.retain(|address| *address != self.0));
+        WRITING.with(|writing| writing.borrow_mut().retain(|address| *address != self.0));
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Restored {
 type Value = Option<Box<[u8]>>;
 
 #[derive(Encode, BorrowDecode)]
-struct AttributeRow<'b> {
+pub(super) struct AttributeRow<'b> {
     version: u64,
     at: i64,
     value: Option<&'b [u8]>,

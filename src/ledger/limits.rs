@@ -70,7 +70,7 @@ pub(crate) struct Increase {
 const HALT: &[u8] = b"halt";
 
 #[derive(Encode, BorrowDecode)]
-struct HaltRow<'b> {
+pub(super) struct HaltRow<'b> {
     at: i64,
     reason: &'b str,
 }

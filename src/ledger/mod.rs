@@ -14,6 +14,8 @@ mod accounts;
 mod assets;
 mod attributes;
 mod book;
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod cost;
 mod effect;
 mod entry;

@@ -15,6 +15,8 @@
 mod begin;
 mod canonical;
 mod claims;
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod correction;
 mod ending;
 mod error;

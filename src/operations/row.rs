@@ -27,7 +27,7 @@ use crate::money::Asset;
 use crate::money::TokenKey;
 
 /// The version of every row of operations.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// What is kept of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]

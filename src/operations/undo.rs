@@ -39,7 +39,7 @@ pub(super) enum Step {
 
 /// A step as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
-struct StepRow {
+pub(super) struct StepRow {
     step: Step,
     /// What taking back this step and all before it may add to a commit.
     bytes: u32,

@@ -36,6 +36,8 @@ mod claim;
 mod claims;
 #[cfg(test)]
 mod claims_tests;
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod cursors;
 mod error;
 mod name;

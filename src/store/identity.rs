@@ -71,6 +71,12 @@ impl Identity {
     }
 }
 
+/// The identity read and written again, as the fuzzing looks at it.
+#[cfg(feature = "simulation")]
+pub(crate) fn recode(bytes: &[u8]) -> Option<Vec<u8>> {
+    Identity::decode(bytes).map(|identity| identity.encode())
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (chain, id) = (self.reference.chain(), self.reference.id());

@@ -30,6 +30,8 @@ use crate::tokens::{Merged, Token, TokenKey, Update};
 
 pub use error::Error;
 pub use handles::Refused;
+#[cfg(feature = "simulation")]
+pub(crate) use identity::recode as recode_identity;
 pub use identity::{Identity, Mode};
 pub use ledger::StoreLedger;
 pub use opening::{Cut, Opening};

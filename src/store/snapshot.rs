@@ -50,7 +50,7 @@ impl Snapshot {
         Operations::new(&self.inner)
     }
 
-    pub(super) fn reader(&self) -> &dyn Reader {
+    pub(crate) fn reader(&self) -> &dyn Reader {
         &self.inner
     }
 
@@ -103,6 +103,11 @@ impl ReadOnly {
     pub fn open_on(disk: &dyn Disk) -> Result<Self, Error> {
         let offline = Offline::open(disk)?;
         Ok(Self { identity: Identity::decode(&offline.meta.identity), offline })
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn reader(&self) -> &dyn Reader {
+        &self.offline
     }
 
     /// The last commit there is; 0 in a store without any.

@@ -8,6 +8,8 @@
 //!
 //! This module knows no files, no journal and no commits: it reads and stages rows.
 
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod error;
 mod merge;
 mod row;

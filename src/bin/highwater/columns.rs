@@ -9,7 +9,7 @@ use clap::Args;
 use crate::time::TimeUnit;
 
 /// The flags that name columns where their headers are not the usual ones.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Columns")]
 pub(crate) struct ColumnFlags {
     /// Column of the exchange's time [usual: exch_ms, exchange_time, trade_time, timestamp ...]

@@ -86,7 +86,8 @@ pub(crate) enum Line {
 }
 
 impl Lines {
-    fn new(raw: impl Read + 'static) -> io::Result<Self> {
+    /// The lines of what `raw` reads.
+    pub(crate) fn new(raw: impl Read + 'static) -> io::Result<Self> {
         let mut raw = BufReader::with_capacity(BUFFER_BYTES, raw);
         let mut head = Vec::with_capacity(GZIP_MAGIC.len());
         (&mut raw).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;

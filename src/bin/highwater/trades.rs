@@ -73,10 +73,18 @@ impl Trades {
         progress: &ProgressBar,
     ) -> Result<Self, InputError> {
         let label = input.label();
-        let mut lines = match input.open(progress) {
-            Ok(lines) => lines,
-            Err(source) => return Err(InputError::Open { label, source }),
-        };
+        match input.open(progress) {
+            Ok(lines) => Self::of(label, lines, flags),
+            Err(source) => Err(InputError::Open { label, source }),
+        }
+    }
+
+    /// Finds the columns of `lines`, which `label` names in messages.
+    pub(crate) fn of(
+        label: String,
+        mut lines: Lines,
+        flags: &ColumnFlags,
+    ) -> Result<Self, InputError> {
         let mut buffer = Vec::new();
         let headers = match lines.read(&mut buffer) {
             Ok(Line::Whole) => parse_headers(&buffer),

@@ -4,6 +4,7 @@
 //! so one seed gives one answer. This module must not know what a file or a directory is.
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::super::pages::{Pages, pieces};
 
@@ -11,7 +12,7 @@ use super::super::pages::{Pages, pieces};
 pub(super) const SECTOR_BYTES: usize = 512;
 
 /// Which part of what was not synced is still there after a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CrashStyle {
     /// Nothing: exactly what was synced.
     LoseAll,

@@ -5,8 +5,10 @@
 
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 /// A kind of call that a [`FaultPlan`] can be aimed at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Call {
     /// `Disk::create`, and `Disk::lock` where it makes the file.
@@ -40,7 +42,7 @@ impl Call {
 }
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Fault {
     /// The call fails as with EIO, and nothing of it is done. A sync that fails marks what was not
@@ -99,7 +101,7 @@ pub(super) fn full() -> io::Error {
 /// let plan = FaultPlan::new(Fault::Io).on(Call::Sync).within("journal/").at(3).for_ever();
 /// # let _ = plan;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct FaultPlan {
     fault: Fault,
@@ -109,6 +111,7 @@ pub struct FaultPlan {
     first: u64,
     /// How many calls from there on are hit.
     times: u64,
+    #[serde(skip)]
     passed: u64,
 }
 

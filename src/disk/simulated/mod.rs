@@ -176,6 +176,12 @@ impl SimulatedDisk {
         self.state().counts.faults
     }
 
+    /// Which faults hit which calls, and how often.
+    pub fn hits(&self) -> Vec<(Fault, Call, u64)> {
+        let state = self.state();
+        state.hits.iter().map(|((fault, call), times)| (*fault, *call, *times)).collect()
+    }
+
     /// How many bytes all files together may have; `None` is without a limit. A call that would
     /// grow a file beyond it fails with [`std::io::ErrorKind::StorageFull`], a write after the part
     /// that fits.

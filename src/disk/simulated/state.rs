@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) crash_at: Option<u64>,
     pub(super) in_flight: Option<InFlight>,
     pub(super) faults: Vec<FaultPlan>,
+    /// How often which fault hit which call.
+    pub(super) hits: BTreeMap<(Fault, Call), u64>,
     /// How many bytes all files together may have.
     pub(super) capacity: Option<u64>,
     pub(super) counts: Counts,
@@ -77,6 +79,7 @@ impl State {
             crash_at: None,
             in_flight: None,
             faults: Vec::new(),
+            hits: BTreeMap::new(),
             capacity: None,
             counts: Counts::default(),
             locks: Locks::default(),
@@ -96,6 +99,7 @@ impl State {
             crash_at: self.crash_at,
             in_flight: self.in_flight.clone(),
             faults: self.faults.clone(),
+            hits: self.hits.clone(),
             capacity: self.capacity,
             counts: self.counts,
             locks: Locks::default(),
@@ -109,6 +113,7 @@ impl State {
         image.power = Power::On;
         image.crash_at = None;
         image.faults.clear();
+        image.hits.clear();
         image.counts = Counts::default();
         if let Some(InFlight { file, offset, bytes }) = image.in_flight.take() {
             let done = image.rng.usize(..=bytes.len());
@@ -148,8 +153,8 @@ impl State {
         }
         let seed = self.rng.fork();
         let image = self.after_power_cut(seed, CrashStyle::Random);
-        let faults = std::mem::take(&mut self.faults);
-        *self = Self { counts: self.counts, faults, ..image };
+        let (faults, hits) = (std::mem::take(&mut self.faults), std::mem::take(&mut self.hits));
+        *self = Self { counts: self.counts, faults, hits, ..image };
     }
 }
 
@@ -177,7 +182,10 @@ impl State {
             let judged = plan.judge(call, name);
             hit = hit.or(judged);
         }
-        self.counts.faults += u64::from(hit.is_some());
+        if let Some(fault) = hit {
+            self.counts.faults += 1;
+            *self.hits.entry((fault, call)).or_default() += 1;
+        }
         Ok(hit.map_or(Course::AsAsked, Course::Hit))
     }
 

@@ -114,6 +114,20 @@ impl Meta {
     }
 }
 
+#[cfg(feature = "simulation")]
+impl Meta {
+    /// The bytes of this description, as the fuzzing begins with them.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+}
+
+/// The description read and written again, as the fuzzing looks at it.
+#[cfg(feature = "simulation")]
+pub(crate) fn recode(bytes: &[u8]) -> Option<Vec<u8>> {
+    Meta::decode(bytes).ok().map(|meta| meta.encode())
+}
+
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, left) = rest.split_first_chunk()?;
     *rest = left;

@@ -27,6 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
 pub use error::{Damage, Error};
+#[cfg(feature = "simulation")]
+pub(crate) use meta::recode as recode_meta;
 pub(crate) use meta::{Meta, SegmentMark};
 pub(crate) use row::BaseRow;
 pub(crate) use snapshot::BaseSnapshot;

@@ -200,11 +200,17 @@ impl BatchHeader {
 
 /// Whether the bytes look like a batch header of this segment that lost its integrity: the trace that
 /// tells a torn tail from one that nothing was written behind. `expected` is the LSN that would come
-/// next: what a recycled file still holds of its past is all below it.
+/// next: what a recycled file still holds of its past is below it, or is whole, as marks and ends are
+/// that state the next LSN.
 pub(crate) fn looks_like_batch(bytes: &[u8], salt: u64, expected: Lsn) -> bool {
-    bytes.len() >= 32
-        && (u64_at(bytes, 24) == salt
-            || u32_at(bytes, 0) == BATCH_MAGIC && u64_at(bytes, 8) >= expected)
+    if bytes.len() < 32 {
+        return false;
+    }
+    let own_salt = u64_at(bytes, 24);
+    own_salt == salt
+        || u32_at(bytes, 0) == BATCH_MAGIC
+            && u64_at(bytes, 8) >= expected
+            && BatchHeader::decode(bytes, own_salt).is_none()
 }
 
 /// Where the journal goes on after an end batch.

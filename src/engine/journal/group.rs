@@ -10,11 +10,12 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::super::row::Lsn;
+use super::super::sync::atomic::{AtomicU64, Ordering};
+use super::super::sync::{Condvar, Mutex, MutexGuard};
 use super::append::{Appender, Group, Progress, ReadySegments, batch_len};
 use super::error::Error;
 use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};

@@ -7,6 +7,8 @@
 //! sees: it takes bytes and gives out LSNs' fates.
 
 mod append;
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod error;
 mod format;
 mod group;
@@ -20,10 +22,12 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::clock::Timestamp;
+
+use super::sync::atomic::{AtomicBool, Ordering};
+use super::sync::{Mutex, MutexGuard};
 
 pub(crate) use error::is_full;
 pub use error::{Error, Problem};

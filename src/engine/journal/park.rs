@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Thread};
 
+use super::super::sync::atomic::{AtomicBool, Ordering};
+use super::super::sync::thread::{self, Thread};
+use super::super::sync::thread_local;
 use super::group::Goal;
 
 /// Somebody who waits, and for what.

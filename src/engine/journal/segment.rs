@@ -21,6 +21,10 @@ pub(crate) const DIRECTORY: &str = "journal";
 /// costs two to five times as much afterwards.
 const PREALLOCATE_BYTES: usize = 64 * 1024;
 
+/// The highest number that is believed: far above any that is ever reached, and counting on from it
+/// cannot overflow.
+const MAX_NUMBER: u64 = 1 << 62;
+
 /// A segment that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -104,8 +108,10 @@ impl Listing {
 fn number_of(name: &str, extension: &str) -> Option<u64> {
     let digits = name.strip_suffix(extension)?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Twenty nines are more than a u64 holds: such a name is not ours.
-    if plain { digits.parse().ok() } else { None }
+    // Twenty nines are more than a u64 holds, and there must be a number behind the last one: a name
+    // with a higher one is not ours.
+    let number = if plain { digits.parse().ok() } else { None };
+    number.filter(|number| *number <= MAX_NUMBER)
 }
 
 /// Makes room of `len` bytes under a temporary name, every block behind `from` written and nothing

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{KeyRange, Reader, Table};
 use crate::{Failure, Intent, Leg};
 
-fn rich() -> Book {
+pub(super) fn rich() -> Book {
     let book = Book::new();
     let store = &book.store;
     store.ledger().deposit(MAIN, &dollars("1000")).unwrap();
@@ -93,7 +93,7 @@ fn rich() -> Book {
     book
 }
 
-fn put(book: &Book, table: Table, key: &[u8], row: Option<&[u8]>) {
+pub(super) fn put(book: &Book, table: Table, key: &[u8], row: Option<&[u8]>) {
     let outcome: Result<(), crate::Error> = book.store.write(|tx| {
         let mut ledger = tx.ledger_tx();
         match row {
@@ -147,7 +147,7 @@ fn verification_sees_what_everything_leans_on() {
     assert!(blind.is_empty(), "{blind:#?}");
 }
 
-fn rows_of(book: &Book, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(super) fn rows_of(book: &Book, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
     let rows: Result<_, crate::Error> = book.store.write(|tx| {
         let mut ledger = tx.ledger_tx();
         let rows = ledger.tx().scan(table, KeyRange::all()).map(Result::unwrap);

@@ -66,6 +66,60 @@ fn a_sale_with_a_fee_in_the_token_leaves_its_cost_behind() {
     assert_eq!(book.balance(&token(), World), -1);
 }
 
+/// Three units for a dollar, sold one by one: each takes its cost rounded down, and the last takes what
+/// is left. Rounded to the nearest, the second would take a cent of the third's.
+#[test]
+fn a_cost_is_rounded_down_and_the_last_unit_takes_the_rest() {
+    let book = Book::new();
+    book.deposit(&dollars("10"));
+    for (number, new) in [(1, new_position()), (2, new_position().tag("fifo").fifo())] {
+        let position = book.open(&new);
+        let id = |text: &str| format!("{text}{number}");
+        book.post(number, &Effect::new().buy(position, fill(&id("B"), 3, "1.00"))).unwrap();
+        for (sale, cost_left) in [("S1", "0.67"), ("S2", "0.34"), ("S3", "0")] {
+            book.post(number, &Effect::new().sell(position, fill(&id(sale), 1, "1"))).unwrap();
+            assert_eq!(book.position(position).cost, dollars(cost_left), "{sale}");
+        }
+        assert_eq!(book.position(position).realized, dollars("2"));
+    }
+}
+
+/// Bought cheap and then dear: first in, first out sells the cheap ones first.
+#[test]
+fn the_lot_that_was_bought_first_leaves_first() {
+    let book = Book::new();
+    book.deposit(&dollars("100"));
+    let position = book.open(&new_position().fifo());
+    for (id, cost) in [("B1", "10"), ("B2", "30"), ("B3", "50")] {
+        book.post(1, &Effect::new().buy(position, fill(id, 10, cost))).unwrap();
+    }
+    for (id, quantity, cost_left) in [("S1", 10, "80"), ("S2", 15, "25"), ("S3", 5, "0")] {
+        book.post(1, &Effect::new().sell(position, fill(id, quantity, "1"))).unwrap();
+        assert_eq!(book.position(position).cost, dollars(cost_left), "{id}");
+    }
+}
+
+/// What one operation has set aside no other can, whether it asks to hold it, to move it or to take
+/// it out.
+#[test]
+fn money_is_set_aside_once() {
+    let book = Book::new();
+    book.deposit(&dollars("100"));
+    book.write(|ledger| ledger.reserve_cash(operation(1), MAIN, &dollars("70"))).unwrap();
+    let hold = book.write(|ledger| ledger.reserve_cash(operation(2), MAIN, &dollars("31")));
+    let take = book.write(|ledger| ledger.withdraw(MAIN, &dollars("31"))).map(drop);
+    let move_it = book.write(|ledger| ledger.transfer(MAIN, "aside", &dollars("31"))).map(drop);
+    for refused in [hold, take, move_it] {
+        let Err(crate::Error::Insufficient { short, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(short, dollars("1"));
+    }
+    book.write(|ledger| ledger.reserve_cash(operation(2), MAIN, &dollars("30"))).unwrap();
+    let balance = book.store.snapshot().ledger().balance(MAIN, &usd()).unwrap();
+    assert_eq!((balance.reserved, balance.available), (dollars("100"), dollars("0")));
+}
+
 /// A fee in a third asset, a rebate, and a fee above the proceeds of dust.
 #[test]
 fn fees_of_every_kind_end_on_the_fees_account() {

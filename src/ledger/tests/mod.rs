@@ -8,6 +8,8 @@ mod examples;
 mod limits;
 mod outcomes;
 mod shortfalls;
+mod spoilt;
+mod told;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod format;
 mod group;
+mod names;
 mod recovery_table;
 mod room;
 

@@ -450,6 +450,17 @@ fn a_segment_that_was_given_up() {
     assert_eq!(engine.opening().last, lsn);
 }
 
+/// A segment that is ready and not begun lies in a recycled file: the mark and the end batch of its
+/// past state the LSN that comes next here as well. They are whole, so they are no torn tail.
+#[test]
+fn a_ready_segment_holds_something_of_its_past() {
+    let past = Draft::new(9, 3).mark(2).closed(2);
+    let mut ready = Draft::new(2, 3);
+    ready.bytes.extend(&past.bytes[ready.bytes.len()..]);
+    let closed = Draft::new(1, 1).commits(2, 0).closed(2);
+    assert_opens(&disk_with(&[closed, ready]), &anchor(0, 1, 1), Ending::Closed, 2);
+}
+
 /// Where there are several breaks, the first above C decides, and D is looked for behind all.
 #[test]
 fn several_breaks() {
