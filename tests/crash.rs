@@ -13,6 +13,10 @@ mod bounded;
 mod campaign;
 #[path = "crash/damage.rs"]
 mod damage;
+#[path = "crash/deals.rs"]
+mod deals;
+#[path = "crash/errors.rs"]
+mod errors;
 #[path = "crash/every.rs"]
 mod every;
 #[path = "crash/history.rs"]
@@ -29,5 +33,7 @@ mod seeds;
 mod setup;
 #[path = "crash/stories.rs"]
 mod stories;
+#[path = "crash/trader.rs"]
+mod trader;
 #[path = "crash/workload.rs"]
 mod workload;

@@ -4,6 +4,7 @@ mod operations {
     pub(crate) mod again;
     pub(crate) mod answers;
     pub(crate) mod asynchronous;
+    pub(crate) mod books;
     pub(crate) mod examples;
     pub(crate) mod keys;
     pub(crate) mod kinds;

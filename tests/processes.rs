@@ -4,19 +4,27 @@
 //! in a directory that is not its own. What was acknowledged is there again at the next start, the
 //! numbers go on without a hole, and every refusal says what is wrong.
 //!
-//! The processes are `examples/drive.rs`, compiled into this binary, which starts itself again. What
+//! The processes are `examples/drive.rs`, compiled into this binary, which starts itself again, and a
+//! bot with books, `processes::books`. What
 //! the machine does not allow (strace, mounts, permissions as root) is skipped and said so.
 //!
 //! `HIGHWATER_PROCESSES_SEED=7` repeats a run's random choices, `HIGHWATER_PROCESSES_KILLS=10000`
-//! sets how often the random test kills.
+//! sets how often the random test kills, `HIGHWATER_PROCESSES_EVERY=1` kills a bot with books at each
+//! call of its life.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "its main is the example's own")]
 #[path = "../examples/drive.rs"]
 mod drive;
 
+#[allow(dead_code, reason = "only how a store is shown is of use here")]
+#[path = "damage/history.rs"]
+mod history;
+
 mod processes {
     pub(crate) mod access;
+    pub(crate) mod books;
+    pub(crate) mod books_without_room;
     pub(crate) mod child;
     pub(crate) mod killed;
     pub(crate) mod tiny_disk;

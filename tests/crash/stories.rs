@@ -212,6 +212,36 @@ fn one_read_that_failed() {
     assert_eq!(read().ok(), Some(bot.promises.staged()));
 }
 
+/// The base failed and cannot be opened again either. Every reader was told that its snapshot was
+/// ended and to take a new one, which read no better: a bot that did as it was told did nothing else.
+/// That the disk fails is what it has to hear; once the disk works, a checkpoint mends everything.
+#[test]
+fn a_base_that_cannot_be_opened_again() {
+    let mut bot = bot(1);
+    work(&mut bot, 30);
+    assert_eq!(bot.step(Checkpoint), Ok(()));
+    let before = bot.store().snapshot();
+    assert_eq!(bot.step(Commit(Synced)), Ok(()));
+    for call in [Call::Sync, Call::Open] {
+        bot.disk.inject(FaultPlan::new(Fault::Io).on(call).within("base").for_ever());
+    }
+    assert!(matches!(bot.store().checkpoint(), Err(Error::Io { .. })));
+    let history = bot.history;
+    let read = |store: &highwater::Store| history.commits_in(store.snapshot().tokens());
+    for _ in 0..2 {
+        let found = read(bot.store());
+        assert!(matches!(found, Err(Error::Io { .. })), "{found:?}");
+        let written = bot.store().write(|tx| history.write(tx, 1_000));
+        assert!(matches!(written, Err(Error::Io { .. })), "{written:?}");
+    }
+    let found = history.commits_in(before.tokens());
+    assert!(matches!(found, Err(Error::SnapshotLost)), "taken before the base failed: {found:?}");
+    bot.disk.clear_faults();
+    assert_eq!(bot.step(Checkpoint), Ok(()));
+    assert_eq!(read(bot.store()).ok(), Some(bot.promises.staged()));
+    power_goes_out(bot, CrashStyle::LoseAll);
+}
+
 /// The disk is full. Ordinary writes say so and leave nothing behind, what finishes something goes
 /// through in the room set aside, and once there is room again everything works without reopening.
 #[test]
@@ -250,7 +280,9 @@ fn a_poisoned_store_is_not_sealed() {
         assert_eq!(bot.step(step), Ok(()));
     }
     bot.disk.inject(FaultPlan::new(Fault::Io).on(Call::Sync).within(".wal"));
-    let _ = bot.step(Sync);
+    // Everything was synced, and it is the mark behind it that fails: whoever asked for the sync hears.
+    assert_eq!(bot.step(Sync), Err(Stop::NeedsReopening));
+    assert_eq!(bot.step(Sync), Err(Stop::NeedsReopening));
     assert_eq!(bot.step(Commit(Synced)), Err(Stop::NeedsReopening));
     bot.is_poisoned_for_good();
     assert_eq!(bot.close(), Ok(()), "a poisoned store can be put away");

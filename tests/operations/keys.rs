@@ -226,6 +226,47 @@ fn a_claim_lives_and_ends_with_its_operation() {
     assert_sound(&store);
 }
 
+/// A bot numbers its keys. The first order's is how the tenth's begins, and neither is taken for the
+/// other, whichever was there first.
+#[test]
+fn a_key_that_begins_like_another_is_another() {
+    let (_world, store) = World::with("100");
+    let intent = |key: &str| Intent::deduct(key, "main", dollars("10"));
+    let keys = ["order-10", "order-1", "order-100", "order-11", "order"];
+    let ids = keys.map(|key| begin(&store, &intent(key)).id());
+    for (key, id) in keys.into_iter().zip(ids) {
+        assert_eq!(state(&store, key).id(), id, "{key}");
+        assert_eq!(existing(&store, &intent(key)).id(), id, "{key}");
+    }
+    assert!(store.snapshot().operations().by_key("orde").unwrap().is_none());
+    assert_sound(&store);
+}
+
+/// Two feeds tell one swap, and each has a mark of how far it was read. A begin whose swap is claimed
+/// already changes nothing, the mark included: what the bot then does instead may yet fail, and behind
+/// the mark nobody looks again.
+#[test]
+fn a_duplicate_moves_no_cursor() {
+    let (_world, store) = World::with("100");
+    let intent = |key: &str, block: &[u8]| {
+        Intent::deduct(key, "main", dollars("10"))
+            .claim("swaps", b"0xab:1", at(1_600_000_000))
+            .cursor(key, None, block)
+    };
+    let first = begin(&store, &intent("feed a", b"7"));
+    let lsn = store.stats().visible_lsn;
+    let second = store.operations().begin(&intent("feed b", b"9")).unwrap();
+    assert!(matches!(second, Begun::Duplicate(_)), "{second:?}");
+    assert_eq!(store.cursors().get("feed b").unwrap(), None);
+    let started = store.operations().begin_and_start(&intent("feed b", b"9")).unwrap();
+    assert!(started.into_handle().is_none());
+    assert_eq!(store.cursors().get("feed b").unwrap(), None);
+    assert_eq!(store.cursors().get("feed a").unwrap(), Some(b"7".to_vec()));
+    assert_eq!(store.stats().visible_lsn, lsn, "nothing was changed");
+    drop(first);
+    assert_sound(&store);
+}
+
 /// A begin that is refused has claimed nothing and moved no cursor, also where the closure goes on
 /// after the refusal.
 #[test]

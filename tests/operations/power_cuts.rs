@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use highwater::disk::{CrashStyle, SimulatedDisk};
 use highwater::{
-    Asset, Background, Begun, Case, Durability, Effect, Error, Failure, Fill, Intent, KeepLog,
-    ManualClock, Mode, Money, NewPosition, Options, Status, Store, Timestamp, Verdict,
+    AccountKind, Asset, Background, Begun, Case, Durability, Effect, Error, Failure, Fill, Intent,
+    KeepLog, Leg, ManualClock, Mode, Money, NewPosition, Options, Status, Store, Timestamp,
+    Verdict,
 };
 
 use crate::{dollars, usd};
@@ -192,4 +193,56 @@ fn every_order_is_placed_once_where_commits_are_synced() {
 #[test]
 fn every_order_is_placed_once_where_commits_are_written() {
     campaign(Durability::Written, 4);
+}
+
+/// A payment and a transfer carry no venue's id by which a second posting would be told: once they are
+/// posted, the operation has to be over. So wherever the recovery that posts them is cut, the next one
+/// finds each either posted and done, or neither.
+#[test]
+fn a_verdict_is_posted_once_wherever_the_recovery_is_cut() {
+    let durability = Durability::Synced;
+    let disk = prepared(1, durability);
+    let store = options(durability).open_on(Arc::new(disk.clone())).unwrap();
+    let transfer = Intent::custom("transfer", "move", "main").account("aside").touches(usd());
+    for intent in [Intent::add("payment", "main", dollars("50")), transfer] {
+        drop(store.operations().begin_and_start(&intent).unwrap());
+    }
+    store.close().unwrap();
+    for style in [CrashStyle::LoseAll, CrashStyle::KeepAll, CrashStyle::Random] {
+        for nth in 1.. {
+            let cut = disk.fork();
+            cut.crash_at(cut.calls() + nth);
+            let recovered = options(durability)
+                .open_on(Arc::new(cut.clone()))
+                .and_then(|store| store.recover(pay_or_move).map(drop));
+            let is_cut = cut.is_powered_off();
+            assert!(is_cut || recovered.is_ok(), "call {nth}: {recovered:?}");
+            let image = cut.crash_image(nth, style);
+            let store = options(durability).open_on(Arc::new(image)).unwrap();
+            store.recover(pay_or_move).unwrap();
+            let snapshot = store.snapshot();
+            for (account, expected) in [("main", "1038"), ("aside", "12")] {
+                let balance = snapshot.ledger().balance(account, &usd()).unwrap();
+                assert_eq!(balance.available, dollars(expected), "{style:?} call {nth}: {account}");
+            }
+            assert!(snapshot.operations().unfinished().unwrap().is_empty());
+            assert_eq!(snapshot.verify().unwrap(), [], "{style:?} call {nth}");
+            if !is_cut {
+                assert!(nth > 10, "the recovery took {nth} calls");
+                break;
+            }
+        }
+    }
+}
+
+fn pay_or_move(case: &Case) -> Result<Verdict, Error> {
+    let leg = |account: &str, text: &str| Leg {
+        account: account.into(),
+        kind: AccountKind::Cash,
+        money: dollars(text),
+    };
+    Ok(Verdict::Complete(match &*case.operation.key {
+        b"payment" => Effect::new().deposit("main", dollars("50")),
+        _ => Effect::new().entry([leg("main", "-12"), leg("aside", "12")]),
+    }))
 }

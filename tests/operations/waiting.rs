@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highwater::{Asset, Error, Intent, Status};
+use highwater::{Asset, Error, Failure, Intent, Status};
 
 use crate::{World, assert_sound, begin, cash_is, dollars, position};
 
@@ -40,6 +40,38 @@ fn past_its_deadline_an_operation_is_rolled_back_instead_of_started() {
     assert!(matches!(error, Error::TooLate { deadline } if deadline == in_a_minute), "{error:?}");
     assert!(error.is_refused(), "no operation was begun, so none was rolled back");
     assert!(store.snapshot().operations().by_key("too late").unwrap().is_none());
+    assert_sound(&store);
+}
+
+/// The venue did not answer, and the offer's minute is long over. The orders may rest there all the
+/// same: no sweep and no begin that lacks money may give back what is set aside for them, however late
+/// it is, and whether somebody still has their handles or not.
+#[test]
+fn a_deadline_ends_nothing_that_was_started() {
+    let (world, store) = World::with("100");
+    let in_a_minute = world.now().saturating_add_micros(60_000_000);
+    let intent = |key: &str| Intent::deduct(key, "main", dollars("40")).deadline(in_a_minute);
+    let running = begin(&store, &intent("running")).start(&store).unwrap();
+    let failed = begin(&store, &intent("failed")).start(&store).unwrap();
+    let failed = failed.fail(&store, Failure::ambiguous("no answer within 10 s")).unwrap();
+    let orders = [(running.id(), Status::InProgress), (failed.id(), Status::Failed)];
+    let are_as_they_were = || {
+        for (order, status) in orders {
+            let shown = store.snapshot().operations().get(order).unwrap().unwrap();
+            assert_eq!(shown.status, status);
+        }
+        cash_is(&store, "100", "80", "20");
+    };
+    world.pass(24 * 60 * MINUTE);
+    world.clock.advance_monotonic(24 * 60 * MINUTE);
+    let lacking = Intent::deduct("next", "main", dollars("30"));
+    for handles in [Some((running, failed)), None] {
+        assert_eq!(store.operations().sweep(10).unwrap(), 0);
+        let refused = store.operations().begin(&lacking).unwrap_err();
+        assert!(matches!(refused, Error::Insufficient { .. }), "{refused:?}");
+        are_as_they_were();
+        drop(handles);
+    }
     assert_sound(&store);
 }
 

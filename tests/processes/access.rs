@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::child::{Said, drive, drive_behind};
 use super::tiny_disk::on_tiny_disk;
-use crate::{bytes_under, skip};
+use crate::{bytes_under, runs, skip};
 
 fn options() -> Options {
     Options::new(Mode::Paper, Asset::new("fiat", "USD", 6).unwrap())
@@ -166,6 +166,79 @@ fn a_directory_without_permission_is_refused() {
     set(directory.path(), 0o700);
     assert!(matches!(created, Err(Error::Io { .. })), "{created:?}");
     assert_eq!(options().open(&path).unwrap().opening().last_lsn, 1);
+}
+
+/// What makes a process that runs as root run as nobody.
+const AS_NOBODY: [&str; 5] =
+    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+const NOBODY: &str = "HIGHWATER_ACCESS_AS_NOBODY";
+
+/// The store's directory and all in it is read-only, as on a medium that somebody locked. Opening it
+/// says what could not be done and changes nothing; reading it works, closed or crashed.
+#[test]
+fn a_read_only_directory_is_read() {
+    if let Ok(directory) = std::env::var(NOBODY) {
+        return read_only_directories(Path::new(&directory));
+    }
+    let directory = TempDir::new().unwrap();
+    if permissions_bind(directory.path()) {
+        return read_only_directories(directory.path());
+    }
+    let nobody = || {
+        let mut command = Command::new(AS_NOBODY[0]);
+        command.args(&AS_NOBODY[1..]);
+        command
+    };
+    let exe = std::env::current_exe().unwrap();
+    let place = directory.path().join("of-nobody");
+    std::fs::create_dir(&place).unwrap();
+    for path in [directory.path(), &place] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    if let Err(why) = runs(nobody().arg(&exe).arg("--list")) {
+        return skip(&format!("root cannot become nobody here: {why}"));
+    }
+    let output = nobody()
+        .arg(&exe)
+        .args(["--exact", "processes::access::a_read_only_directory_is_read", "--nocapture"])
+        .env(NOBODY, &place)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{complaint}");
+}
+
+fn read_only_directories(directory: &Path) {
+    let closed = directory.join("closed");
+    let store = options().background(Background::Manual).open(&closed).unwrap();
+    store.tokens().upsert(&update(1)).unwrap();
+    let crashed = directory.join("crashed");
+    let cp = Command::new("cp").arg("-r").args([&closed, &crashed]).status().unwrap();
+    assert!(cp.success());
+    store.close().unwrap();
+    for path in [closed, crashed] {
+        let allow = |file_mode, directory_mode| {
+            for (file, bytes) in bytes_under(&path).into_iter().chain([(path.clone(), None)]) {
+                let mode = if bytes.is_none() { directory_mode } else { file_mode };
+                std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            }
+        };
+        allow(0o400, 0o500);
+        let before = bytes_under(&path);
+        let refused = options().open(&path).map(drop).unwrap_err();
+        assert!(matches!(refused, Error::Io { .. }), "{refused:?}");
+        let causes = std::iter::successors(std::error::Error::source(&refused), |e| e.source());
+        let text = causes.fold(refused.to_string(), |text, cause| format!("{text}: {cause}"));
+        assert!(text.contains("ermission denied"), "{text}");
+        let read = ReadOnly::open(&path).unwrap();
+        assert_eq!((read.lsn(), read.tokens().iter().count()), (1, 1));
+        assert_eq!(Report::read(&path).unwrap().last_lsn, 1);
+        drop(read);
+        assert!(bytes_under(&path) == before, "{text}");
+        allow(0o600, 0o700);
+        assert_eq!(options().open(&path).unwrap().opening().last_lsn, 1);
+    }
 }
 
 /// A backup is mounted read-only. It cannot be opened for writing, which is said; reading it works,

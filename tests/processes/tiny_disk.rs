@@ -21,15 +21,30 @@ const KIB: u64 = 1024;
 const MOUNTED: &str = "HIGHWATER_TINY_DISK";
 const MOUNT_AND_GO_ON: &str = r#"mount -t tmpfs -o size=4m highwater "$0" && exec "$@""#;
 
-/// Runs the body of the test of this name on a filesystem of 4 MiB.
+/// A filesystem with blocks and a journal of its own, for which root and a loop device are needed.
+const FORMAT_AND_GO_ON: &str = r#"truncate -s 8m "$0/../image" && mkfs.ext4 -q -m 0 "$0/../image" &&
+    mount -o loop "$0/../image" "$0" && exec "$@""#;
+
+/// Runs the body of the test of this name on a filesystem in memory of 4 MiB.
 pub(crate) fn on_tiny_disk(test: &str, body: impl FnOnce(&Path)) {
+    on_mounted_disk(test, ["-rm", "sh", "-c", MOUNT_AND_GO_ON], body);
+}
+
+/// The same on ext4 in a file of 8 MiB.
+pub(crate) fn on_loop_disk(test: &str, body: impl FnOnce(&Path)) {
+    on_mounted_disk(test, ["-m", "sh", "-c", FORMAT_AND_GO_ON], body);
+}
+
+fn on_mounted_disk(test: &str, arguments: [&str; 4], body: impl FnOnce(&Path)) {
     if let Ok(directory) = std::env::var(MOUNTED) {
         return body(Path::new(&directory));
     }
-    let mount_point = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
+    let mount_point = directory.path().join("mounted");
+    std::fs::create_dir(&mount_point).unwrap();
     let unshare = || {
         let mut command = Command::new("unshare");
-        command.args(["-rm", "sh", "-c", MOUNT_AND_GO_ON]).arg(mount_point.path());
+        command.args(arguments).arg(&mount_point);
         command
     };
     if let Err(why) = runs(unshare().arg("true")) {
@@ -38,7 +53,7 @@ pub(crate) fn on_tiny_disk(test: &str, body: impl FnOnce(&Path)) {
     let output = unshare()
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(MOUNTED, mount_point.path())
+        .env(MOUNTED, &mount_point)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -48,14 +63,14 @@ pub(crate) fn on_tiny_disk(test: &str, body: impl FnOnce(&Path)) {
 }
 
 /// A file that takes the room away.
-struct Ballast {
+pub(crate) struct Ballast {
     path: PathBuf,
     file: File,
 }
 
 impl Ballast {
     /// Fills the disk but for so many bytes.
-    fn leaving(directory: &Path, free_bytes: u64) -> Self {
+    pub(crate) fn leaving(directory: &Path, free_bytes: u64) -> Self {
         let path = directory.join("ballast");
         let options = OpenOptions::new().create(true).truncate(false).write(true).to_owned();
         let ballast = Self { file: options.open(&path).unwrap(), path };
@@ -63,14 +78,14 @@ impl Ballast {
         ballast
     }
 
-    fn leave(&self, free_bytes: u64) {
+    pub(crate) fn leave(&self, free_bytes: u64) {
         let mut file = &self.file;
         while file.write_all(&[1; 4096]).is_ok() {}
         let len = file.metadata().unwrap().len();
         file.set_len(len.saturating_sub(free_bytes)).unwrap();
     }
 
-    fn remove(self) {
+    pub(crate) fn remove(self) {
         std::fs::remove_file(&self.path).unwrap();
     }
 }

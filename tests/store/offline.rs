@@ -209,6 +209,25 @@ fn a_missing_store_stays_missing() {
     assert_eq!(files(directory.path()).len(), 1);
 }
 
+/// Its files change under the eyes of whoever reads them: a store that is open is not read. What is left
+/// of a creation that was cut short is no store, and whoever wants an old one gets no new one instead.
+#[test]
+fn a_store_in_use_is_not_read_and_half_a_creation_is_missing() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("store");
+    let store = manual().open(&path).unwrap();
+    for error in [ReadOnly::open(&path).err(), Report::read(&path).err()] {
+        assert!(matches!(&error, Some(Error::Locked { path: at }) if *at == path), "{error:?}");
+    }
+    store.close().unwrap();
+    assert_eq!(ReadOnly::open(&path).unwrap().lsn(), 0);
+    std::fs::remove_file(path.join("base.redb")).unwrap();
+    std::fs::remove_dir_all(path.join("journal")).unwrap();
+    assert!(files(&path).into_keys().eq([path.join("LOCK")]));
+    let error = manual().create(false).open(&path).err();
+    assert!(matches!(&error, Some(Error::Missing { path: at }) if *at == path), "{error:?}");
+}
+
 /// A store that lost its journal, or its base, is not taken for a new one.
 #[test]
 fn half_a_store_is_damage() {

@@ -55,6 +55,35 @@ fn many_lives_leave_no_litter() {
     assert!(counts[6..].iter().all(|count| *count <= counts[5].max(6)), "{counts:?}");
 }
 
+/// A live store stays one, with the options that a bot sets for its day: how soon a `Written` commit is
+/// synced, and how long operations are kept. The commit that a closure stages knows its time.
+#[test]
+fn a_live_store_is_opened_as_one_again() {
+    let directory = TempDir::new().unwrap();
+    let clock = highwater::ManualClock::new(highwater::Timestamp::from_micros(77));
+    let open = || {
+        Options::new(Mode::Live, usd())
+            .background(Background::Manual)
+            .clock(std::sync::Arc::new(clock.clone()))
+            .sync_interval(std::time::Duration::from_millis(3))
+            .operation_retention(std::time::Duration::ZERO)
+            .open(directory.path())
+    };
+    let store = open().unwrap();
+    let written = store.write(|tx| {
+        tx.note("the first of this bot");
+        tx.tokens().upsert(&update(1, 1))?;
+        Ok::<_, Error>((tx.now().as_micros(), tx.lsn()))
+    });
+    assert_eq!(written.unwrap(), (77, 1));
+    store.close().unwrap();
+    let store = open().unwrap();
+    assert_eq!(store.identity(), &Identity { mode: Mode::Live, reference: usd() });
+    let paper = options().open(directory.path()).err();
+    drop(store);
+    assert!(paper.is_some() && options().open(directory.path()).is_err());
+}
+
 /// A bot that means to trade with real money must not get hold of a paper store, nor the other way
 /// round, nor of one whose prices are in another currency. The store is not touched by the attempt.
 #[test]
