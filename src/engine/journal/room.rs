@@ -198,6 +198,8 @@ impl Room {
             let (from, to) = (wal_name(oldest), old_name(oldest));
             self.disk.rename(&from, &to).map_err(Error::io("rename", &from, 0))?;
             self.live.remove(&oldest);
+            // Whoever copied it back left it under both names; now there is one.
+            self.kept.retain(|kept| kept.number != oldest);
             self.kept.push_back(Kept { number: oldest, len, retired_at: now });
         }
         self.let_go(now)

@@ -21,9 +21,12 @@ pub(crate) const DIRECTORY: &str = "journal";
 /// costs two to five times as much afterwards.
 const PREALLOCATE_BYTES: usize = 64 * 1024;
 
-/// The highest number that is believed: far above any that is ever reached, and counting on from it
-/// cannot overflow.
+/// The highest number that is believed of a segment: far above any that is ever reached, and counting
+/// on from it cannot overflow.
 const MAX_NUMBER: u64 = 1 << 62;
+/// The same of one that is kept, for which its name alone speaks: no segment that is numbered behind it
+/// ever gets to where its own is not believed.
+const MAX_KEPT_NUMBER: u64 = 1 << 61;
 
 /// A segment that is open for appending.
 #[derive(Debug)]
@@ -85,9 +88,9 @@ impl Listing {
     pub(crate) fn read(disk: &dyn Disk) -> Result<Self, Error> {
         let mut listing = Self::default();
         for name in disk.list(DIRECTORY).map_err(Error::io("list", DIRECTORY, 0))? {
-            if let Some(number) = number_of(&name, ".wal") {
+            if let Some(number) = number_of(&name, ".wal", MAX_NUMBER) {
                 listing.segments.push(number);
-            } else if let Some(number) = number_of(&name, ".old") {
+            } else if let Some(number) = number_of(&name, ".old", MAX_KEPT_NUMBER) {
                 listing.kept.push(number);
             } else if name.ends_with(".tmp") {
                 listing.temporary.push(format!("{DIRECTORY}/{name}"));
@@ -105,13 +108,13 @@ impl Listing {
     }
 }
 
-fn number_of(name: &str, extension: &str) -> Option<u64> {
+fn number_of(name: &str, extension: &str, highest: u64) -> Option<u64> {
     let digits = name.strip_suffix(extension)?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     // Twenty nines are more than a u64 holds, and there must be a number behind the last one: a name
     // with a higher one is not ours.
     let number = if plain { digits.parse().ok() } else { None };
-    number.filter(|number| *number <= MAX_NUMBER)
+    number.filter(|number| *number <= highest)
 }
 
 /// Makes room of `len` bytes under a temporary name, every block behind `from` written and nothing

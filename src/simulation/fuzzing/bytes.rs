@@ -35,6 +35,11 @@ impl<'b> Bytes<'b> {
         u64::from_le_bytes(self.array())
     }
 
+    /// Whether one of `many` choices is made.
+    pub(super) fn one_in(&mut self, many: u8) -> bool {
+        self.u8().is_multiple_of(many)
+    }
+
     /// A number below `end`, which is not zero.
     pub(super) fn below(&mut self, end: usize) -> usize {
         usize::from(self.u16()) % end.max(1)

@@ -12,6 +12,7 @@ use crate::simulation::fuzzing::bytes::Bytes;
 /// The most that is done to one store.
 const STEPS: usize = 12;
 const SECTOR: usize = 512;
+const PAGE: usize = 4096;
 const BASE: &str = "base.redb";
 
 /// What was done.
@@ -169,7 +170,7 @@ fn forged_batch(segment: &mut [u8], at: usize, bytes: &mut Bytes<'_>) -> bool {
         0 => (number(last, bytes), number(last, bytes)),
         _ => (last, last.wrapping_sub(1)),
     };
-    let (commits, kind) = (u32::from(bytes.u8() % 4), 1 + u32::from(bytes.u8().is_multiple_of(8)));
+    let (commits, kind) = (u32::from(bytes.u8() % 4), 1 + u32::from(bytes.one_in(8)));
     let len = usize::from(bytes.u16() % 1024);
     let mut payload = bytes.take(len).to_vec();
     payload.resize(payload.len().next_multiple_of(8), 0);
@@ -206,7 +207,7 @@ fn remove(disk: &SimulatedDisk, bytes: &mut Bytes<'_>) {
 fn copy(disk: &SimulatedDisk, bytes: &mut Bytes<'_>) -> bool {
     let Some((_, mut segment)) = chosen(disk, bytes) else { return false };
     let number = number(u64_at(&segment, 32), bytes);
-    let forged = bytes.u8().is_multiple_of(2);
+    let forged = bytes.one_in(2);
     if forged {
         segment[32..40].copy_from_slice(&number.to_le_bytes());
         seal_header(&mut segment);
@@ -229,13 +230,13 @@ fn in_base(disk: &SimulatedDisk, bytes: &mut Bytes<'_>) {
             disk.remove_file(BASE);
             return;
         }
-        1 => base.truncate(bytes.below(16) * 4096 + bytes.below(16)),
-        // Most of a base is empty: its beginning says the most.
-        2..5 => base[..4096].iter_mut().skip(bytes.below(512)).take(1).for_each(|byte| *byte ^= 1),
-        _ => {
-            let page = bytes.below(base.len() / 4096);
-            let at = page * 4096 + bytes.below(4096);
-            base[at] ^= bytes.u8().max(1);
+        1 => base.truncate(bytes.below(16) * PAGE + bytes.below(16)),
+        place => {
+            // Most of a base is empty: its beginning says the most.
+            let page = if place < 5 { 0 } else { bytes.below(base.len() / PAGE) };
+            let at = page * PAGE + bytes.below(if place < 5 { SECTOR } else { PAGE });
+            let flips = bytes.u8().max(1);
+            base.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= flips);
         }
     }
     disk.write_file(BASE, &base);
@@ -243,7 +244,7 @@ fn in_base(disk: &SimulatedDisk, bytes: &mut Bytes<'_>) {
 
 /// A file of the fuzzer's own in a segment's place, with or without the CRCs that would fit.
 fn raw_segment(disk: &SimulatedDisk, image: &Image, bytes: &mut Bytes<'_>) -> bool {
-    let (number, forged) = (u64::from(bytes.u8() % 8), !bytes.u8().is_multiple_of(4));
+    let (number, forged) = (u64::from(bytes.u8() % 8), !bytes.one_in(4));
     let mut segment = bytes.take(bytes.0.len()).to_vec();
     if forged {
         segment.resize(segment.len().max(SEGMENT_HEADER), 0);
