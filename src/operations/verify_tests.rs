@@ -7,13 +7,14 @@ use super::kind::Role;
 use super::row::{self, EventRow, KeyRow, OperationRow};
 use super::{
     Attention, CHECKPOINTS, EVENTS, FINISHED, Failure, Intent, KEYS, OPERATION_STATE, OPERATIONS,
-    OperationId, OperationsMut, PAYLOADS, UNDO, UNFINISHED, WORKING,
+    OperationId, OperationsMut, PAYLOADS, Status, UNDO, UNFINISHED, WORKING,
 };
 use crate::clock::{ManualClock, Timestamp};
 use crate::disk::MemoryDisk;
 use crate::engine::{Background, KeyRange, Table};
 use crate::ledger::{Effect, NewPosition};
 use crate::money::{Amount, Asset, Money};
+use crate::processed::CLAIMS;
 use crate::store::{Mode, Options, Store};
 
 fn store() -> Store {
@@ -235,4 +236,32 @@ fn a_lock_that_is_not_its_operations_is_found() {
     });
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("2 operations have the position for themselves"), "{found:?}");
+}
+
+/// Money that is held for an operation that is over would stay set aside for ever.
+#[test]
+fn a_hold_that_outlived_its_operation_is_found() {
+    let store = busy_store();
+    let found = spoil(&store, |operations| {
+        let id = row::key_row(operations.reader(), b"open").unwrap().unwrap().operation;
+        let id = OperationId::new(id);
+        let mut row = row::find(operations.reader(), id).unwrap().unwrap();
+        row.status = Status::Completed;
+        row::put(operations.tx(), id, &row);
+    });
+    assert!(found.iter().any(|found| found.contains("something is held for it")), "{found:?}");
+}
+
+/// A claim in the hands of an operation that holds another one of that name would never be decided.
+#[test]
+fn a_claim_that_its_operation_does_not_know_is_found() {
+    let store = busy_store();
+    let claims: Vec<_> = rows_of(&store, CLAIMS);
+    let (key, row) = claims.into_iter().find(|(key, _)| key.ends_with(b"9")).unwrap();
+    let mut other = key.clone();
+    *other.last_mut().unwrap() = b'8';
+    put(&store, CLAIMS, &other, Some(&row));
+    let found = store.snapshot().verify().unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].problem.contains("a claim is in its hands"), "{found:?}");
 }

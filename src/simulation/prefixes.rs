@@ -31,6 +31,8 @@ pub(crate) struct Prefixes {
     synced: BTreeMap<Lsn, bool>,
     /// What a call may have come to that answered nothing.
     in_flight: Vec<Model>,
+    /// So many commits of that call may be visible all the same: those before its last.
+    half_done: u64,
     written: Lsn,
     durable: Lsn,
 }
@@ -42,6 +44,7 @@ impl Prefixes {
             states: [(lsn, vec![model])].into(),
             synced: BTreeMap::new(),
             in_flight: Vec::new(),
+            half_done: 0,
             written: lsn,
             durable: lsn,
         }
@@ -81,9 +84,10 @@ impl Prefixes {
         self.synced.insert(lsn, synced);
     }
 
-    /// A call did not say what it came to.
-    pub(crate) fn left_open(&mut self, may_be: impl IntoIterator<Item = Model>) {
+    /// A call did not say what it came to. So many commits of it may be visible.
+    pub(crate) fn left_open(&mut self, may_be: Vec<Model>, visible: u64) {
         self.in_flight.extend(may_be);
+        self.half_done = visible;
     }
 
     /// Somebody could see commit `lsn`: it is as durable as its caller asked, and so is every one
@@ -106,7 +110,11 @@ impl Prefixes {
 
     /// What a reader may be shown at `lsn`.
     pub(crate) fn at(&self, lsn: Lsn, shown: &View) -> Result<&Model, Dispute> {
-        let candidates = self.states.get(&lsn).map_or(&[][..], Vec::as_slice);
+        let candidates = match self.states.get(&lsn) {
+            Some(known) => known,
+            None if lsn <= self.last() + self.half_done => self.in_flight.as_slice(),
+            None => &[],
+        };
         fitting(candidates, shown).ok_or_else(|| unlike(lsn, candidates, shown))
     }
 

@@ -153,16 +153,19 @@ fn killed_at(call: &str, nth: u64, store: &Path) -> (Lsn, bool) {
     let lsns = said.lines().filter_map(|line| line.strip_prefix("LSN ")?.parse().ok());
     let ended = output.status.code().is_some();
     assert_eq!(ended, said.contains("CLOSED"), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    wait_for_the_lock(store);
     (lsns.max().unwrap_or(0), !ended)
 }
 
-/// The output of a killed process ends a moment before its lock goes.
-fn wait_for_the_lock(store: &Path) {
+/// Opens a store whose process was killed: its output ends a moment before its lock goes.
+fn once_let_go<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     let begun = Instant::now();
-    while let Err(Error::Locked { path }) = ReadOnly::open(store) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} stays locked", path.display());
-        std::thread::yield_now();
+    loop {
+        match open() {
+            Err(Error::Locked { .. }) if begun.elapsed() < Duration::from_secs(60) => {
+                std::thread::yield_now();
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -203,8 +206,8 @@ fn killed_at_every_call_with_books() {
 /// Holds what lies at `path` against the lives that there can be. Answers the last commit, and how
 /// many cases recovery had to decide.
 fn hold(path: &Path, told: Lsn, states: &BTreeMap<Lsn, String>) -> (Lsn, u64) {
-    let offline = ReadOnly::open(path).map(|store| store.lsn());
-    let store = options().open(path).unwrap();
+    let offline = once_let_go(|| ReadOnly::open(path)).map(|store| store.lsn());
+    let store = once_let_go(|| options().open(path)).unwrap();
     let snapshot = store.snapshot();
     let found = snapshot.lsn();
     assert!((told..=told + 1).contains(&found), "{found} is found, {told} was told");

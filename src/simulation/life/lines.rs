@@ -111,9 +111,12 @@ impl Life {
     ) -> Result<(), Dispute> {
         let after = std::mem::replace(&mut self.model, before);
         let mut open = played.between;
+        // What was not decided is left in a commit of its own before a recovery ends.
+        let finishes = line.action == Action::Recovery(Step::Finish);
+        let visible = open.len() as u64 + u64::from(finishes);
         if self.disk.is_powered_off() {
             open.push(after);
-            self.prefixes.left_open(open);
+            self.prefixes.left_open(open, visible);
             return Ok(());
         }
         self.forgive(error, "the call")?;
@@ -122,19 +125,20 @@ impl Life {
             Error::Unknown { .. } => {
                 self.poisoned = true;
                 open.push(after);
-                self.prefixes.left_open(open);
+                self.prefixes.left_open(open, visible);
                 Ok(())
             }
             Error::Poisoned { .. } => {
                 self.poisoned = true;
-                self.prefixes.left_open(open);
+                open.extend(finishes.then_some(after));
+                self.prefixes.left_open(open, visible);
                 Ok(())
             }
             // It did not happen; but a call of several commits may have come half of the way, and
             // a recovery that failed is begun anew.
             _ if !open.is_empty() || matches!(line.action, Action::Recovery(_)) => {
                 open.push(after);
-                self.prefixes.left_open(open);
+                self.prefixes.left_open(open, visible);
                 let image = self.disk.process_killed_image();
                 self.come_back(image, End::Killed)
             }

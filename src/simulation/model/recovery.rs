@@ -156,9 +156,11 @@ impl Model {
             match verdict {
                 Verdict::Complete(effect) => next.end_well(number, effect),
                 Verdict::RollBack => {
-                    let one = next.operation_mut(number);
-                    one.status = Status::Failed;
-                    one.class = Some(Class::Ambiguous);
+                    if is_running {
+                        let one = next.operation_mut(number);
+                        one.status = Status::Failed;
+                        one.class = Some(Class::Ambiguous);
+                    }
                     let outcome = next.roll_back(number, true);
                     // What is said of an undo that does not fit is committed, too.
                     if outcome.changed { Ok(()) } else { Err(outcome.replies) }
