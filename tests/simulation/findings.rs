@@ -29,3 +29,37 @@ fn a_failure_that_cannot_be_undone_keeps_its_class() {
     "#;
     replay(script).unwrap();
 }
+
+/// The story: while a recovery had presented an order, somebody recorded a fill that was known already.
+/// The books stayed as they were, but the order's life did not: whoever decides has not seen that call,
+/// and the verdict is raced. The model looked at the books alone.
+#[test]
+fn a_call_that_says_nothing_new_races_a_verdict_all_the_same() {
+    let script = r#"
+        (setup:(seed:385870871848,synced:true,memory_bytes:131072,segment_bytes:98304,snapshot_bytes:16384,keeps_log:false,limits:(open_positions:Some(2),cost:Some(250))),first_cut:0)
+        Line((number:1,action:Deed(deeds:[Deposit(Main,(Usd,573))],all_or_nothing:true,way:Ticket(synced:true))))
+        Line((number:4,action:Deed(deeds:[Deposit(Side,(Usd,1017))],all_or_nothing:true,way:Plain)))
+        Line((number:5,action:Begin(intent:(key:98,task:Add(Main,(Usd,15)),holds:[],reduces:[],increases:[],opens:[],touches:[],owners:[],payload:0,deadline:None,max_attempts:1,idempotent:false,claim:Some((1,2,1699998980000000)),cursor:None),again:false,start:false,keep:false)))
+        Line((number:11,action:Reopen(clean:false)))
+        Line((number:12,action:Recovery(Begin)))
+        Line((number:13,action:Recovery(Next)))
+        Kill(trouble:[])
+        Line((number:16,action:Begin(intent:(key:27,task:Deduct(Main,(Usd,95)),holds:[],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:0,deadline:None,max_attempts:2,idempotent:true,claim:Some((0,1,1700000120000000)),cursor:None),again:false,start:false,keep:true)))
+        Kill(trouble:[(fault:Io,call:Some(SyncDir),within:"base",first:2,times:5)])
+        Line((number:19,action:Recovery(Begin)))
+        Line((number:20,action:Recovery(Next)))
+        Kill(trouble:[])
+        PowerCut((calls:10,again:11,style:Random,seed:640885624571,trouble:[(fault:IoHalfDone,call:Some(SetLen),within:"",first:1,times:4)]))
+        Line((number:26,action:Begin(intent:(key:85,task:Open((owner:Side,coin:Yes,quote:Usd,tag:0,method:Average)),holds:[(Usd,37)],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:0,deadline:None,max_attempts:2,idempotent:true,claim:None,cursor:None),again:false,start:true,keep:true)))
+        Line((number:33,action:Call(caller:Anybody(3),call:Record((parts:[Buy(1,(venue:Binance,id:Some(76),quantity:(Yes,29),gross:(Usd,0),fees:[(Usd,3)],corrects:None))],cover:true)),keep:true)))
+        Line((number:34,action:Call(caller:Anybody(3),call:Fail(Ambiguous),keep:true)))
+        Line((number:35,action:Deed(deeds:[Adjust(Main,(Bnb,181)),Deposit(Main,(Usd,272)),OpeningBalance(Main,(Bnb,60))],all_or_nothing:true,way:Waiting(synced:true))))
+        Line((number:36,action:Begin(intent:(key:192,task:Trade(Main),holds:[(Usd,66),(Bnb,1)],reduces:[],increases:[],opens:[(owner:Main,coin:Yes,quote:Usd,tag:0,method:Fifo),(owner:Main,coin:No,quote:Usd,tag:0,method:Average)],touches:[],owners:[],payload:0,deadline:None,max_attempts:3,idempotent:true,claim:None,cursor:None),again:false,start:true,keep:false)))
+        Line((number:37,action:Recovery(Begin)))
+        Line((number:41,action:Call(caller:Anybody(3),call:Record((parts:[Buy(1,(venue:Binance,id:Some(184),quantity:(Yes,35),gross:(Usd,26),fees:[(Bnb,0)],corrects:None))],cover:false)),keep:true)))
+        Line((number:46,action:Recovery(Next)))
+        Line((number:47,action:Call(caller:Anybody(3),call:Record((parts:[Buy(1,(venue:Binance,id:Some(184),quantity:(Yes,20),gross:(Usd,0),fees:[(Usd,1),(Yes,2)],corrects:None))],cover:false)),keep:true)))
+        Line((number:48,action:Recovery(Decide(3,Complete((parts:[Buy(1,(venue:Binance,id:Some(76),quantity:(Yes,30),gross:(Usd,82),fees:[(Yes,1),(Bnb,2)],corrects:Some(9)))],cover:false))))))
+    "#;
+    replay(script).unwrap();
+}

@@ -109,6 +109,7 @@ impl Model {
             used_up: None,
             needs_attention: false,
             presentations: 0,
+            calls: 0,
             retry_of,
             opened: Vec::new(),
             undo: Vec::new(),

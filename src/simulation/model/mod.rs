@@ -80,6 +80,8 @@ pub(crate) struct Operation {
     pub(crate) used_up: Option<Class>,
     pub(crate) needs_attention: bool,
     pub(crate) presentations: u32,
+    /// How many calls on it were carried out, those that only said again what is known included.
+    pub(crate) calls: u64,
     pub(crate) retry_of: Option<OperationNumber>,
     /// Positions opened by it, in the order of the intent.
     pub(crate) opened: Vec<PositionNumber>,

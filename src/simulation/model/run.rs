@@ -102,6 +102,7 @@ impl Model {
             return outcome;
         }
         let outcome = self.carry_out(number, handle.is_none(), call);
+        self.operation_mut(number).calls += u64::from(outcome.changed);
         if outcome.changed && call.consumes() {
             self.consume(caller);
             self.give_back(number, call, &outcome);
