@@ -368,6 +368,7 @@ impl OperationsMut<'_> {
         verdict: &Verdict,
     ) -> Result<(Decision, Vec<Released>), Error> {
         let Some(row) = self.unchanged(case)? else {
+            self.came_back(case.id())?;
             return Ok((Decision::Raced, Vec::new()));
         };
         let id = case.id();
@@ -457,10 +458,21 @@ impl OperationsMut<'_> {
 
     /// An answer came back, if not a verdict: it is not presented in vain any more.
     pub(crate) fn answered(&mut self, case: &Case, answer: &str) -> Result<(), Error> {
-        let Some(mut row) = self.unchanged(case)? else { return Ok(()) };
+        let Some(mut row) = self.unchanged(case)? else { return self.came_back(case.id()) };
         row.presentations = 0;
         let answer: String = answer.chars().take(128).collect();
         self.put_with_event(case.id(), &mut row, Call::Leave, Some(&answer));
+        Ok(())
+    }
+
+    /// An answer came back to a case that somebody else had changed meanwhile: it changes nothing more,
+    /// but the presentation was not in vain.
+    fn came_back(&mut self, id: OperationId) -> Result<(), Error> {
+        if let Some(mut row) = self.orphan(id)?.filter(|row| row.presentations > 0) {
+            row.presentations = 0;
+            row::put(self.tx(), id, &row);
+            self.tx().note(&format!("operation.leave {id}"));
+        }
         Ok(())
     }
 

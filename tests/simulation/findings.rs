@@ -63,3 +63,27 @@ fn a_call_that_says_nothing_new_races_a_verdict_all_the_same() {
     "#;
     replay(script).unwrap();
 }
+
+/// The story: a recovery had presented an order that had failed, and before anybody decided somebody
+/// tried it again by its number, one attempt too often. The recovery ended without a verdict. Whoever was
+/// asked came back, so the presentation was not in vain; the model said that only of cases which nobody
+/// had touched meanwhile, and so did the library of verdicts, though not of a recovery's end.
+#[test]
+fn an_answer_is_an_answer_also_where_somebody_else_was_faster() {
+    let script = r#"
+        (setup:(seed:821160620367,synced:false,memory_bytes:1048576,segment_bytes:98304,snapshot_bytes:16384,keeps_log:false,limits:(open_positions:None,cost:None)),first_cut:0)
+        Line((number:1,action:Deed(deeds:[Deposit(Side,(Usd,1306))],all_or_nothing:true,way:Plain)))
+        Line((number:2,action:Begin(intent:(key:136,task:Open((owner:Side,coin:Yes,quote:Usd,tag:0,method:Fifo)),holds:[(Usd,17)],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:1,deadline:Some(1700000004000000),max_attempts:3,idempotent:true,claim:None,cursor:None),again:false,start:false,keep:true)))
+        Line((number:5,action:Begin(intent:(key:50,task:Add(Main,(Bnb,89)),holds:[],reduces:[],increases:[],opens:[],touches:[],owners:[],payload:0,deadline:None,max_attempts:1,idempotent:true,claim:None,cursor:None),again:false,start:true,keep:false)))
+        Line((number:6,action:Reopen(clean:false)))
+        Line((number:12,action:Recovery(Begin)))
+        Line((number:15,action:Recovery(Next)))
+        Line((number:16,action:Recovery(Decide(2,RetryLater(1699999999000000)))))
+        Kill(trouble:[])
+        Line((number:23,action:Recovery(Begin)))
+        Line((number:25,action:Recovery(Next)))
+        Line((number:26,action:Call(caller:Anybody(2),call:Retry,keep:true)))
+        Line((number:27,action:Recovery(Finish)))
+    "#;
+    replay(script).unwrap();
+}

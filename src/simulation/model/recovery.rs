@@ -148,7 +148,8 @@ impl Model {
         let (number, seen) = running.presented.remove(presented.expect("it was presented"));
         if self.fingerprint(number) != seen {
             self.report().raced += 1;
-            return Outcome::unchanged(Reply::Raced);
+            let changed = self.came_back(number);
+            return Outcome { replies: refuse(Reply::Raced), changed };
         }
         let is_running = self.operations[number as usize - 1].status == Status::InProgress;
         let outcome = self.doing(|next| {
@@ -213,10 +214,18 @@ impl Model {
         let presented = running.presented.iter().position(|(number, _)| *number == case);
         let (number, seen) = running.presented.remove(presented.expect("it was presented"));
         running.report.errors += 1;
-        if self.fingerprint(number) == seen {
-            self.operation_mut(number).presentations = 0;
+        let unchanged = self.fingerprint(number) == seen;
+        let changed = self.came_back(number) || unchanged;
+        Outcome { replies: refuse(Reply::Done), changed }
+    }
+
+    /// Whoever was asked came back, whatever became of the operation meanwhile: as long as it is an
+    /// orphan, it was not presented in vain. Answers whether that changes anything.
+    fn came_back(&mut self, number: OperationNumber) -> bool {
+        if !self.is_orphan(number) {
+            return false;
         }
-        Outcome::done(Reply::Done)
+        std::mem::take(&mut self.operation_mut(number).presentations) > 0
     }
 
     /// The end of it. Cases that nobody looked at are left.
@@ -225,10 +234,8 @@ impl Model {
         running.report.left += running.ahead.len() as u64;
         running.report.left += running.presented.len() as u64;
         // They are left as with a verdict: whoever was asked came back.
-        for (number, seen) in std::mem::take(&mut running.presented) {
-            if self.fingerprint(number) == seen {
-                self.operation_mut(number).presentations = 0;
-            }
+        for (number, _) in std::mem::take(&mut running.presented) {
+            self.came_back(number);
         }
         self.recovery_needed = false;
         self.last_report = Some(running.report.clone());
