@@ -87,3 +87,44 @@ fn an_answer_is_an_answer_also_where_somebody_else_was_faster() {
     "#;
     replay(script).unwrap();
 }
+
+/// The story: one entry had split cash into two positions. Of one of them the units were set aside, the
+/// other had been bought into since; so there were two reasons not to take the entry back. The model
+/// knew only of the second, and the library told the first.
+#[test]
+fn either_of_two_positions_keeps_their_entry_from_being_reversed() {
+    let script = r#"
+        (setup:(seed:1022230981042,synced:true,memory_bytes:131072,segment_bytes:98304,snapshot_bytes:2097152,keeps_log:true,limits:(open_positions:None,cost:None)),first_cut:0)
+        Line((number:1,action:Deed(deeds:[Deposit(Main,(Usd,1407))],all_or_nothing:true,way:Waiting(synced:false))))
+        Line((number:2,action:Begin(intent:(key:18,task:Open((owner:Main,coin:No,quote:Usd,tag:0,method:Fifo)),holds:[(Usd,42)],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:1,deadline:None,max_attempts:2,idempotent:false,claim:None,cursor:None),again:false,start:true,keep:true)))
+        Line((number:3,action:Call(caller:Handle(2),call:Fail(Ambiguous),keep:false)))
+        Line((number:5,action:Call(caller:Anybody(1),call:ResolveComplete((parts:[],cover:false)),keep:true)))
+        Line((number:10,action:Deed(deeds:[Deposit(Side,(Usd,1368))],all_or_nothing:true,way:Waiting(synced:true))))
+        Line((number:11,action:Begin(intent:(key:36,task:Open((owner:Main,coin:No,quote:Usd,tag:1,method:Average)),holds:[],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:1,deadline:Some(1700000026000000),max_attempts:3,idempotent:true,claim:None,cursor:None),again:false,start:true,keep:true)))
+        Line((number:12,action:Deed(deeds:[Deposit(Main,(Bnb,480))],all_or_nothing:true,way:Waiting(synced:false))))
+        Line((number:15,action:Begin(intent:(key:86,task:Deduct(Side,(Usd,158)),holds:[],reduces:[],increases:[],opens:[],touches:[],owners:[],payload:0,deadline:None,max_attempts:3,idempotent:true,claim:None,cursor:None),again:false,start:false,keep:false)))
+        Line((number:18,action:Call(caller:Handle(11),call:Complete((parts:[Buy(2,(venue:Binance,id:Some(164),quantity:(No,33),gross:(Usd,74),fees:[(Usd,3)],corrects:None))],cover:false)),keep:true)))
+        Line((number:19,action:Deed(deeds:[Withdraw(Main,(Usd,1330))],all_or_nothing:true,way:Plain)))
+        Line((number:20,action:Deed(deeds:[Deposit(Main,(Usd,779))],all_or_nothing:true,way:Waiting(synced:false))))
+        Line((number:21,action:Begin(intent:(key:136,task:Trade(Main),holds:[(Usd,121)],reduces:[(2,33)],increases:[],opens:[(owner:Main,coin:Yes,quote:Usd,tag:0,method:Average)],touches:[Bnb],owners:[],payload:1,deadline:Some(1700000037000000),max_attempts:1,idempotent:true,claim:None,cursor:None),again:false,start:false,keep:true)))
+        Line((number:24,action:Call(caller:Handle(21),call:Start,keep:true)))
+        PowerCut((calls:9,again:18,style:LoseAll,seed:824707979659,trouble:[]))
+        Line((number:28,action:Checkpoint))
+        Line((number:29,action:Recovery(Begin)))
+        Line((number:30,action:Recovery(Next)))
+        Line((number:31,action:Recovery(Decide(4,RetryLater(1700000019000000)))))
+        Line((number:32,action:Recovery(Finish)))
+        Line((number:34,action:Deed(deeds:[Deposit(Side,(Bnb,910))],all_or_nothing:true,way:Plain)))
+        Line((number:35,action:Call(caller:Anybody(4),call:ResolveComplete((parts:[Sell(2,(venue:Binance,id:Some(53),quantity:(No,25),gross:(Usd,85),fees:[(Bnb,1)],corrects:None))],cover:false)),keep:true)))
+        Line((number:40,action:Begin(intent:(key:94,task:Trade(Main),holds:[(Usd,6)],reduces:[],increases:[],opens:[(owner:Main,coin:Yes,quote:Usd,tag:0,method:Average),(owner:Main,coin:No,quote:Usd,tag:0,method:Average)],touches:[Bnb],owners:[],payload:1,deadline:None,max_attempts:2,idempotent:false,claim:Some((1,4,1699998800000000)),cursor:None),again:false,start:false,keep:true)))
+        Line((number:41,action:Call(caller:Handle(40),call:Start,keep:true)))
+        Line((number:61,action:Reopen(clean:true)))
+        Line((number:62,action:Recovery(Begin)))
+        Line((number:63,action:Recovery(Next)))
+        Line((number:64,action:Recovery(Decide(5,Complete((parts:[Split((Usd,32),[(4,None),(5,None)]),Buy(5,(venue:Kraken,id:Some(53),quantity:(No,28),gross:(Usd,62),fees:[(Bnb,0)],corrects:None))],cover:false))))))
+        Line((number:66,action:Recovery(Finish)))
+        Line((number:67,action:Begin(intent:(key:115,task:Trade(Main),holds:[],reduces:[(4,22),(5,39)],increases:[],opens:[],touches:[Bnb],owners:[],payload:0,deadline:None,max_attempts:3,idempotent:true,claim:None,cursor:None),again:false,start:true,keep:true)))
+        Line((number:76,action:Deed(deeds:[Reverse(9)],all_or_nothing:true,way:Ticket(synced:false))))
+    "#;
+    replay(script).unwrap();
+}

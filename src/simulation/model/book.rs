@@ -315,20 +315,17 @@ impl Book {
         if entry.reverses.is_some() {
             return Err([Reply::AlreadyReversed, Reply::EffectMismatch].into());
         }
+        // Whatever stands in the way of any of its positions is a reason.
+        let mut refusals = Refusals::new();
         for (position, _) in &entry.moves {
             if self.last_entry(*position) != Some(number) {
-                return Err(refuse(Reply::NotLast));
+                refusals.insert(Reply::NotLast);
+            } else if let Err(more) = self.take_back(operation, *position, number) {
+                refusals.extend(more);
             }
         }
-        for (position, _) in &entry.moves {
-            let left = self.without(number).standing(*position).quantity();
-            if left > 0 {
-                self.reopen(*position)?;
-            }
-            let lost = self.standing(*position).quantity() - left;
-            if lost > 0 && self.capture(operation, Held::Units(*position), lost) > 0 {
-                return Err(refuse(Reply::Insufficient));
-            }
+        if !refusals.is_empty() {
+            return Err(refusals);
         }
         let legs = entry.legs.iter().map(|leg| Leg { amount: -leg.amount, ..*leg }).collect();
         let moves = Vec::new();
@@ -337,6 +334,24 @@ impl Book {
         let by = self.book(inverse, false)?;
         self.entries[number as usize - 1].reversed_by = Some(by);
         Ok(by)
+    }
+
+    /// Takes the units of a position's last entry back.
+    fn take_back(
+        &mut self,
+        operation: Option<OperationNumber>,
+        position: PositionNumber,
+        last: EntryNumber,
+    ) -> Result<(), Refusals> {
+        let left = self.without(last).standing(position).quantity();
+        if left > 0 {
+            self.reopen(position)?;
+        }
+        let lost = self.standing(position).quantity() - left;
+        if lost > 0 && self.capture(operation, Held::Units(position), lost) > 0 {
+            return Err(refuse(Reply::Insufficient));
+        }
+        Ok(())
     }
 
     fn without(&self, number: EntryNumber) -> Self {
