@@ -78,6 +78,10 @@ impl Engine {
         if checkpointer.base.is_none() || self.base_suspect.load(Ordering::Acquire) {
             self.reopen_base(checkpointer)?;
         }
+        // Also where everything is durable, and only the note that says so failed.
+        if let Some(cause) = self.journal.group.poison() {
+            return Err(Error::Poisoned { cause });
+        }
         let Some(frozen) = self.freeze(checkpointer) else {
             return Ok(checkpointer.meta.checkpoint);
         };

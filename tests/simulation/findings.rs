@@ -128,3 +128,18 @@ fn either_of_two_positions_keeps_their_entry_from_being_reversed() {
     "#;
     replay(script).unwrap();
 }
+
+/// The story: everything was synced when the note that says so could not be, which poisons the store.
+/// A checkpoint asked for after that answered as if nothing were the matter: all that it had to write
+/// down was durable. A poisoned store writes nothing any more, whatever it could.
+#[test]
+fn a_poisoned_store_makes_no_checkpoint() {
+    let script = r#"
+        (setup:(seed:665003033822,synced:false,memory_bytes:262144,segment_bytes:98304,snapshot_bytes:16384,keeps_log:true,limits:(open_positions:Some(2),cost:Some(250))),first_cut:0)
+        Trouble((fault:Io,call:Some(Sync),within:".wal",first:2,times:3))
+        Line((number:76,action:Deed(deeds:[Deposit(Main,(Usd,297))],all_or_nothing:true,way:Ticket(synced:true))))
+        Line((number:81,action:Sync))
+        Line((number:82,action:Checkpoint))
+    "#;
+    replay(script).unwrap();
+}

@@ -72,6 +72,8 @@ fn everybody_is_told(mishap: Mishap) {
     if world.disk.is_broken() {
         let late = world.write(Written);
         assert!(matches!(late, Err(Error::Poisoned { .. })), "{late:?}");
+        let checkpoint = world.engine().checkpoint();
+        assert!(matches!(checkpoint, Err(Error::Poisoned { .. })), "{checkpoint:?}");
         let refused = world.refuse();
         assert!(matches!(refused, Err(Error::Poisoned { .. })), "{refused:?}");
     }
