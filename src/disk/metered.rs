@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::name;
 use super::{Disk, DiskFile, DiskLock};
@@ -77,6 +78,8 @@ struct Meter {
     bytes_written: AtomicU64,
     syncs: AtomicU64,
     directory_syncs: AtomicU64,
+    /// What a sync of a file took lately, in microseconds: each counts an eighth of what is said next.
+    sync_micros: AtomicU64,
 }
 
 impl Metered {
@@ -98,6 +101,14 @@ impl Metered {
         meters.get(dir).map_or_else(Traffic::default, |meter| meter.traffic())
     }
 
+    /// What a sync of a file directly inside directory `dir` took lately: an average in which each
+    /// sync counts for an eighth, and what came before it for the rest.
+    pub(crate) fn sync_time_in(&self, dir: &str) -> Duration {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        let micros = meters.get(dir).map_or(0, |meter| meter.sync_micros.load(Ordering::Relaxed));
+        Duration::from_micros(micros)
+    }
+
     fn meter(&self, dir: &str) -> Arc<Meter> {
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         meters.entry(dir.to_owned()).or_default().clone()
@@ -109,6 +120,14 @@ impl Metered {
 }
 
 impl Meter {
+    fn synced(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // Where two syncs end at once, one of them may not count.
+        let before = self.sync_micros.load(Ordering::Relaxed);
+        let lately = if before == 0 { micros } else { before - before / 8 + micros / 8 };
+        self.sync_micros.store(lately, Ordering::Relaxed);
+    }
+
     fn traffic(&self) -> Traffic {
         Traffic {
             reads: self.reads.load(Ordering::Relaxed),
@@ -207,7 +226,10 @@ impl DiskFile for MeteredFile {
 
     fn sync(&self) -> io::Result<()> {
         count(&self.meter.syncs, 1);
-        self.file.sync()
+        let began = Instant::now();
+        let synced = self.file.sync();
+        self.meter.synced(began.elapsed());
+        synced
     }
 }
 

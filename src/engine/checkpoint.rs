@@ -263,13 +263,16 @@ impl Engine {
         let checkpointer = self.checkpointer();
         match checkpointer.base.as_ref().map(Base::check) {
             Some(Ok(())) => self.base_checked.store(true, Ordering::Release),
-            Some(Err(error)) => tracing::error!(error = %error, "the base is damaged"),
+            Some(Err(error)) => {
+                self.base_damaged.store(error.is_corrupt(), Ordering::Release);
+                tracing::error!(error = %error, "the base could not be read whole");
+            }
             None => {}
         }
     }
 
-    /// The checkpoint thread's life: the base is checked if it was not, then a checkpoint whenever one is asked for, and again with rising
-    /// pauses where it fails.
+    /// The checkpoint thread's life: the base is checked if it was not, then a checkpoint is made
+    /// whenever one is asked for, and again with rising pauses where it fails.
     pub(crate) fn run_checkpoints(&self) {
         self.check_base();
         let mut retry_after: Option<Duration> = None;

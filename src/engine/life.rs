@@ -1,13 +1,15 @@
 //! The life of an open engine: its background threads, its close, and what it says of itself.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::disk::{Disk, Traffic};
 
-use super::journal::{DIRECTORY, Failure, Goal};
+use super::journal::{DIRECTORY, Failure, Goal, Poison};
 use super::open::Opening;
 use super::options::Background;
 use super::pressure::CheckpointCounts;
+use super::registry::Held;
 use super::row::Lsn;
 use super::sync::Mutex;
 use super::sync::atomic::Ordering;
@@ -33,13 +35,18 @@ pub(crate) struct EngineStats {
     pub(crate) journal: Traffic,
     pub(crate) base: Traffic,
     pub(crate) checkpoints: CheckpointCounts,
+    /// Of the queue, of rows not checkpointed yet, and of the cache.
     pub(crate) memory_bytes: u64,
+    /// Of rows not checkpointed yet.
+    pub(crate) uncheckpointed_bytes: u64,
+    /// What a sync of the journal took lately.
+    pub(crate) sync_time: Duration,
     pub(crate) journal_disk_bytes: u64,
     pub(crate) reserve_bytes: u64,
     pub(crate) base_disk_bytes: u64,
     pub(crate) base_verified: bool,
-    pub(crate) snapshots: u64,
-    pub(crate) oldest_snapshot: Option<Lsn>,
+    pub(crate) base_damaged: bool,
+    pub(crate) snapshots: Held,
 }
 
 impl Running {
@@ -147,6 +154,11 @@ impl Engine {
         }
     }
 
+    /// What made the store refuse writes, if anything did.
+    pub(crate) fn poison(&self) -> Option<Arc<Poison>> {
+        self.journal.group.poison()
+    }
+
     pub(crate) fn opening(&self) -> &Opening {
         &self.opening
     }
@@ -161,8 +173,8 @@ impl Engine {
         let view = self.view();
         let (journal_disk_bytes, reserve_bytes) = self.journal.disk_bytes();
         let frozen = view.frozen.as_ref().map_or(0, |frozen| frozen.bytes());
-        let memory = view.active.bytes() + frozen + self.journal.group.queue_bytes();
-        let (snapshots, oldest_snapshot) = self.registry.held();
+        let uncheckpointed = view.active.bytes() + frozen;
+        let memory = uncheckpointed + self.journal.group.queue_bytes();
         EngineStats {
             commits: self.commits.load(Ordering::Relaxed),
             visible: self.journal.group.visible(),
@@ -172,12 +184,14 @@ impl Engine {
             base: self.disk.traffic_in(""),
             checkpoints: self.pressure.counts(),
             memory_bytes: (memory + self.options.cache_bytes) as u64,
+            uncheckpointed_bytes: uncheckpointed as u64,
+            sync_time: self.disk.sync_time_in(DIRECTORY),
             journal_disk_bytes,
             reserve_bytes,
             base_disk_bytes: self.base_len(),
             base_verified: self.base_checked.load(Ordering::Acquire),
-            snapshots: snapshots as u64,
-            oldest_snapshot,
+            base_damaged: self.base_damaged.load(Ordering::Acquire),
+            snapshots: self.registry.held(),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) use life::{EngineStats, Running};
 pub(crate) use offline::Offline;
 pub(crate) use open::{Opening, open};
 pub use options::Background;
-pub(crate) use options::{EngineOptions, MAX_SEGMENT_BYTES};
+pub(crate) use options::{EngineOptions, MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES};
 pub(crate) use read::{KeyRange, Reader, Scan};
 #[cfg(feature = "simulation")]
 pub(crate) use recover::anchor;
@@ -81,6 +81,8 @@ pub(crate) struct Engine {
     base_suspect: AtomicBool,
     /// Whether every page of the base was read and found sound since the opening.
     base_checked: AtomicBool,
+    /// Set when reading all of the base found damage in it.
+    base_damaged: AtomicBool,
     commits: AtomicU64,
     opening: Opening,
     epoch: u64,

@@ -123,6 +123,7 @@ fn assemble(
         checkpointer: Mutex::new(checkpointer),
         base_suspect: AtomicBool::new(false),
         base_checked: AtomicBool::new(base_checked),
+        base_damaged: AtomicBool::new(false),
         commits: AtomicU64::new(0),
         opening: parts.opening,
         epoch,

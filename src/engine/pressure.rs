@@ -20,8 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 struct State {
     requested: bool,
     stop: bool,
-    /// Whether a memtable waits to be written.
-    frozen: bool,
+    /// Since when a memtable waits to be written, if one does.
+    frozen: Option<Instant>,
     /// Writers that wait for memory: the checkpoint then stops pausing.
     waiting: usize,
     failures_in_a_row: u64,
@@ -49,6 +49,10 @@ pub(crate) struct Pressure {
 pub(crate) struct CheckpointCounts {
     pub(crate) completed: u64,
     pub(crate) failures_in_a_row: u64,
+    /// Whether the last one failed because the disk had no room.
+    pub(crate) disk_full: bool,
+    /// For how long a memtable has been waiting to be written, if one is.
+    pub(crate) waiting: Option<Duration>,
 }
 
 impl Pressure {
@@ -71,8 +75,12 @@ impl Pressure {
 
     pub(crate) fn counts(&self) -> CheckpointCounts {
         let state = self.lock();
-        let (completed, failures_in_a_row) = (state.completed, state.failures_in_a_row);
-        CheckpointCounts { completed, failures_in_a_row }
+        CheckpointCounts {
+            completed: state.completed,
+            failures_in_a_row: state.failures_in_a_row,
+            disk_full: state.disk_full,
+            waiting: state.frozen.map(|since| since.elapsed()),
+        }
     }
 
     /// Asks for a checkpoint if memtable or journal have grown enough since the last one.
@@ -87,7 +95,7 @@ impl Pressure {
         }
         let mut state = self.lock();
         let rested = state.last_ended.is_none_or(|ended| ended.elapsed() >= REST);
-        if (full || rested) && !state.requested && !state.frozen {
+        if (full || rested) && !state.requested && state.frozen.is_none() {
             state.requested = true;
             self.changed.notify_all();
         }
@@ -114,11 +122,11 @@ impl Pressure {
         let mut state = self.lock();
         loop {
             let bytes = memtable_bytes();
-            if bytes < limit || (bytes < 2 * limit && !state.frozen) || hopeless() {
+            if bytes < limit || (bytes < 2 * limit && state.frozen.is_none()) || hopeless() {
                 return Ok(());
             }
             let waited = started.elapsed();
-            if state.disk_full && state.frozen {
+            if state.disk_full && state.frozen.is_some() {
                 // Waiting makes no room. The checkpoint is tried again in the background.
                 return Err(Error::Full { source: Box::new(Error::Stalled { waited }) });
             }
@@ -142,7 +150,7 @@ impl Pressure {
     /// A memtable was taken away from the writers.
     pub(crate) fn frozen(&self, journal_bytes: u64) {
         self.journal_bytes_frozen.store(journal_bytes, Ordering::Release);
-        self.lock().frozen = true;
+        self.lock().frozen = Some(Instant::now());
         self.changed.notify_all();
     }
 
@@ -151,7 +159,7 @@ impl Pressure {
         let mut state = self.lock();
         state.last_ended = Some(Instant::now());
         if result.is_ok() {
-            state.frozen = false;
+            state.frozen = None;
             state.failures_in_a_row = 0;
             state.disk_full = false;
             state.completed += 1;

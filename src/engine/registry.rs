@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::row::Lsn;
 use super::sync::atomic::{AtomicBool, Ordering};
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{Instant, Mutex, MutexGuard};
 use super::view::View;
 
 /// What the registry knows of one snapshot.
@@ -14,6 +15,7 @@ struct Entry {
     lsn: Lsn,
     /// What the base file had been written when its view was made; see [`Registry::end_above`].
     base_written_bytes: u64,
+    taken: Instant,
     pin: Arc<Pin>,
 }
 
@@ -67,6 +69,15 @@ pub(crate) struct Inner {
     lsns: Vec<Lsn>,
 }
 
+/// What is held of snapshots.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) snapshots: usize,
+    pub(crate) oldest_lsn: Option<Lsn>,
+    /// For how long the one that was taken first has been held.
+    pub(crate) longest: Option<Duration>,
+}
+
 /// A place in the registry; it is given up when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -98,10 +109,15 @@ impl Registry {
         }
     }
 
-    /// How many snapshots are held, and the LSN of the oldest.
-    pub(crate) fn held(&self) -> (usize, Option<Lsn>) {
+    /// What is held of snapshots now. What was ended counts as well, as long as somebody has it.
+    pub(crate) fn held(&self) -> Held {
         let inner = self.lock();
-        (inner.entries.len(), inner.lsns.first().copied())
+        Held {
+            snapshots: inner.entries.len(),
+            oldest_lsn: inner.lsns.first().copied(),
+            // They are numbered in the order of their taking.
+            longest: inner.entries.values().next().map(|entry| entry.taken.elapsed()),
+        }
     }
 }
 
@@ -122,7 +138,8 @@ impl Inner {
         self.next_id += 1;
         let base_written_bytes = view.base_written_bytes;
         let pin = Arc::new(Pin { view: Mutex::new(Some(view)), ..Pin::default() });
-        self.entries.insert(id, Entry { lsn, base_written_bytes, pin: pin.clone() });
+        let taken = Instant::now();
+        self.entries.insert(id, Entry { lsn, base_written_bytes, taken, pin: pin.clone() });
         let at = self.lsns.partition_point(|held| *held <= lsn);
         self.lsns.insert(at, lsn);
         Registration { registry: registry.clone(), id, pin }

@@ -97,6 +97,13 @@ impl Tx {
         self.keep(savepoint);
     }
 
+    /// How many bytes the staged rows take with their keys, or `None` where nothing is staged.
+    pub(crate) fn staged_bytes(&self) -> Option<usize> {
+        let rows = self.staged.values().flatten();
+        let bytes = rows.map(|(key, row)| key.len() + row.as_ref().map_or(0, |row| row.len()));
+        (!self.staged.is_empty()).then(|| bytes.sum())
+    }
+
     /// Says what the commit is, for the reader of the log. The last word counts.
     pub(crate) fn note(&mut self, note: &str) {
         note.clone_into(&mut self.note);

@@ -34,6 +34,10 @@ pub struct Stats {
     pub checkpoint_failures: u64,
     /// About how many bytes of memory rows, queue and cache take; the cache counts whole.
     pub memory_bytes: u64,
+    /// Of that, rows that are not checkpointed yet.
+    pub uncheckpointed_bytes: u64,
+    /// About how many microseconds a sync of the journal took lately.
+    pub sync_micros: u64,
     /// Bytes of all journal files.
     pub journal_disk_bytes: u64,
     /// Bytes set aside for writes that finish something; 0 after the disk was full.
@@ -66,12 +70,14 @@ impl From<EngineStats> for Stats {
             checkpoints: stats.checkpoints.completed,
             checkpoint_failures: stats.checkpoints.failures_in_a_row,
             memory_bytes: stats.memory_bytes,
+            uncheckpointed_bytes: stats.uncheckpointed_bytes,
+            sync_micros: u64::try_from(stats.sync_time.as_micros()).unwrap_or(u64::MAX),
             journal_disk_bytes: stats.journal_disk_bytes,
             reserve_bytes: stats.reserve_bytes,
             base_disk_bytes: stats.base_disk_bytes,
             base_verified: stats.base_verified,
-            snapshots: stats.snapshots,
-            oldest_snapshot_lsn: stats.oldest_snapshot,
+            snapshots: stats.snapshots.snapshots as u64,
+            oldest_snapshot_lsn: stats.snapshots.oldest_lsn,
         }
     }
 }

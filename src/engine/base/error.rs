@@ -60,6 +60,11 @@ impl Error {
         matches!(self, Self::Closed)
     }
 
+    /// Whether the file says something that was never written to it.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
+    }
+
     pub(super) fn corrupt(damage: Damage) -> Self {
         Self::Corrupt { damage }
     }
