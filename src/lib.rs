@@ -105,17 +105,17 @@ pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
 pub use operations::{
     Attention, Begun, BegunStarted, Call, Case, Checkpoint, Completed, Event, ExternalId, Failed,
     Failure, FailureClass, InProgress, Intent, KeyState, Kind, Operation, Operations,
-    OperationsMut, Pending, RecoveryReport, Retried, Role, RollBack, RolledBack, Started, Status,
-    Undone, Verdict,
+    OperationsMut, Pending, RecoveryReport, Retried, Role, RollBack, RolledBack, SomeOperations,
+    Started, Status, Undone, Verdict,
 };
 pub use processed::{
     Claim, ClaimOutcome, ClaimRecord, ClaimState, Claims, ClaimsMut, Cursor, Cursors, CursorsMut,
     StoredClaim,
 };
 pub use store::{
-    Cut, Decided, Error, Identity, KeepLog, Mode, Opening, Options, ReadOnly, Recovery, Refused,
-    Snapshot, Stats, Store, StoreClaims, StoreCursors, StoreLedger, StoreOperations, StoreTokens,
-    Ticket, Tx,
+    Boot, Cut, Decided, Error, Health, HealthLimits, Identity, KeepLog, Level, Maintained,
+    Maintainer, Mode, Opening, Options, ReadOnly, Reason, Recovery, Refused, Snapshot, Stats,
+    Store, StoreClaims, StoreCursors, StoreLedger, StoreOperations, StoreTokens, Ticket, Tx,
 };
 pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, TokensMut, Update};
 

@@ -6,6 +6,7 @@ mod operations {
     pub(crate) mod asynchronous;
     pub(crate) mod books;
     pub(crate) mod examples;
+    pub(crate) mod health;
     pub(crate) mod keys;
     pub(crate) mod kinds;
     pub(crate) mod owners;

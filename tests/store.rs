@@ -6,6 +6,7 @@
 mod store {
     pub(crate) mod failing;
     pub(crate) mod figures;
+    pub(crate) mod health;
     pub(crate) mod offline;
     pub(crate) mod opening;
     pub(crate) mod processed;

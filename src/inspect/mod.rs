@@ -12,7 +12,7 @@ use crate::engine::{Lsn, Offline, Table};
 use crate::ledger;
 use crate::operations;
 use crate::processed::{CLAIMS, CURSORS};
-use crate::store::{Error, Identity};
+use crate::store::{Error, Identity, STORE};
 use crate::tokens::TOKENS;
 
 /// What lies in a store's directory.
@@ -208,6 +208,7 @@ fn table_name(table: Table) -> &'static str {
         CURSORS => "cursors",
         Table(2..=19) => ledger::table_name(table),
         Table(32..=41) => operations::table_name(table),
+        STORE => "store",
         _ => "",
     }
 }

@@ -75,7 +75,8 @@ impl Life {
         }
     }
 
-    pub(super) fn refuses_beginnings(&self) -> bool {
+    /// Whether nothing begins before recovery ran.
+    pub(crate) fn refuses_beginnings(&self) -> bool {
         matches!(self.recovery(), RecoveryState::Needed | RecoveryState::Running)
     }
 

@@ -38,6 +38,7 @@ mod scope;
 mod settle;
 mod status;
 mod sweep;
+mod under_way;
 mod undo;
 mod verify;
 #[cfg(test)]
@@ -61,6 +62,8 @@ pub(crate) use row::table_name;
 pub use run::{Failure, MAX_REFERENCE_BYTES, Started};
 pub use settle::Retried;
 pub use status::{Call, FailureClass, Status};
+pub use under_way::SomeOperations;
+pub(crate) use under_way::UnderWay;
 pub use undo::Undone;
 pub(crate) use verify::verify;
 pub use view::{Checkpoint, NamedPosition, Operation, Operations};

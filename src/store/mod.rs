@@ -2,10 +2,15 @@
 //!
 //! Everything here passes on: rules are in the domain, durability is in the engine.
 
+mod boots;
+#[cfg(feature = "simulation")]
+pub(crate) mod codecs;
 mod error;
 mod handles;
+mod health;
 mod identity;
 mod ledger;
+mod maintenance;
 mod opening;
 mod operation_error;
 mod operations;
@@ -28,12 +33,19 @@ use crate::money::Asset;
 use crate::operations::{InProgress, Life};
 use crate::tokens::{Merged, Token, TokenKey, Update};
 
+use boots::BootLog;
+use maintenance::MaintenanceLog;
+
+pub use boots::Boot;
+pub(crate) use boots::STORE;
 pub use error::Error;
 pub use handles::Refused;
+pub use health::{Health, HealthLimits, Level, Reason};
 #[cfg(feature = "simulation")]
 pub(crate) use identity::recode as recode_identity;
 pub use identity::{Identity, Mode};
 pub use ledger::StoreLedger;
+pub use maintenance::{Maintained, Maintainer};
 pub use opening::{Cut, Opening};
 pub use operations::StoreOperations;
 pub use options::{KeepLog, Options};
@@ -56,6 +68,13 @@ pub struct Store {
     /// Of operations that go on by a recovery which ended with an error.
     handles_to_hand_out: Mutex<Vec<InProgress>>,
     operation_retention: Duration,
+    equity_every: Option<Duration>,
+    boot_log: BootLog,
+    maintenance: MaintenanceLog,
+    health_limits: HealthLimits,
+    /// What rows of one generation may take, and what all files of the journal should not exceed.
+    memtable_bytes: u64,
+    journal_bytes: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -92,6 +111,7 @@ impl Store {
         let engine = engine.map_err(|error| identity_error(error, options))?;
         let running = Running::start(engine)?;
         let engine = running.engine();
+        let clean = engine.opening().clean;
         let life = Life::new(&engine.snapshot(), engine.epoch(), options.seeds()?)?;
         Ok(Self {
             running,
@@ -101,6 +121,12 @@ impl Store {
             life,
             handles_to_hand_out: Mutex::default(),
             operation_retention: options.operation_retention,
+            equity_every: options.equity_every,
+            boot_log: BootLog::new(clean),
+            maintenance: MaintenanceLog::default(),
+            health_limits: options.health_limits.clone(),
+            memtable_bytes: options.memtable_bytes(),
+            journal_bytes: options.expected_journal_bytes(),
             clock: options.clock.clone(),
         })
     }
@@ -209,9 +235,15 @@ impl Store {
     ) -> Result<Staged<T, E>, Error> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
         let (rules, life) = (&self.rules, &self.life);
-        let engine = self.running.engine();
-        let staged = engine
-            .stage(durability, purpose, |tx| body(&mut Tx { tx, now, monotonic, rules, life }));
+        let mut logged = false;
+        let staged = self.running.engine().stage(durability, purpose, |tx| {
+            let done = body(&mut Tx { tx, now, monotonic, rules, life })?;
+            logged = self.boot_log.stage(tx);
+            Ok(done)
+        });
+        if logged && staged.is_err() {
+            self.boot_log.take_back();
+        }
         Ok(staged?)
     }
 

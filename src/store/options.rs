@@ -13,7 +13,7 @@ use crate::money::Asset;
 use crate::tokens::DEFAULT_FUTURE_TOLERANCE_MICROS;
 
 use super::identity::{Identity, Mode};
-use super::{Error, Store};
+use super::{Error, HealthLimits, Store};
 
 const MIB: u64 = 1024 * 1024;
 const LEAST_MEMORY_BYTES: u64 = 256 * 1024;
@@ -61,6 +61,8 @@ pub struct Options {
     create: bool,
     limits: Limits,
     pub(super) operation_retention: Duration,
+    pub(super) equity_every: Option<Duration>,
+    pub(super) health_limits: HealthLimits,
 }
 
 impl Options {
@@ -83,6 +85,8 @@ impl Options {
             create: true,
             limits: Limits::new(),
             operation_retention: LEAST_RETENTION,
+            equity_every: None,
+            health_limits: HealthLimits::new(),
         }
     }
 
@@ -174,6 +178,19 @@ impl Options {
         self
     }
 
+    /// How often [`Store::maintain`] records what each account is worth. Default: never; then points
+    /// are recorded by [`LedgerMut::record_equity`](crate::LedgerMut::record_equity) alone.
+    pub fn record_equity(mut self, every: Duration) -> Self {
+        self.equity_every = Some(every);
+        self
+    }
+
+    /// From when on [`Store::health`] speaks of something.
+    pub fn health_limits(mut self, limits: HealthLimits) -> Self {
+        self.health_limits = limits;
+        self
+    }
+
     /// Opens the store in the directory `path`.
     ///
     /// An unclean store is recovered first; nothing is read or acknowledged before that is durable.
@@ -225,8 +242,21 @@ impl Options {
         Ok([high?, low?])
     }
 
+    /// What the rows of one generation may take that are not checkpointed yet.
+    pub(super) fn memtable_bytes(&self) -> u64 {
+        self.memory_bytes / 4
+    }
+
+    /// What the files of the journal take at most in a store that can checkpoint: what is kept of the
+    /// past, two checkpoints' worth of it with one under way, and room made ready.
+    pub(super) fn expected_journal_bytes(&self) -> u64 {
+        let between_checkpoints = 2 * self.memtable_bytes();
+        let largest_segment = self.segment_bytes.1.max(MAX_SEGMENT_BYTES);
+        self.keep_log.bytes.saturating_add(4 * between_checkpoints + 4 * largest_segment)
+    }
+
     pub(super) fn engine(&self) -> EngineOptions {
-        let memtable_bytes = self.memory_bytes / 4;
+        let memtable_bytes = self.memtable_bytes();
         let (segment_min_bytes, segment_max_bytes) = self.segment_bytes;
         EngineOptions {
             identity: self.identity.encode(),

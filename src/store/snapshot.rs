@@ -12,6 +12,7 @@ use crate::processed::{Claims, Cursors};
 use crate::tokens::Tokens;
 
 use super::Error;
+use super::boots::{self, Boot};
 use super::identity::Identity;
 
 /// The state as of one commit, across all tables. It blocks no writer and no writer blocks it.
@@ -64,6 +65,15 @@ impl Snapshot {
         verify(&self.inner)
     }
 
+    /// The openings that wrote something, the oldest first; the last 32 are remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] where the row cannot be read, [`Error::SnapshotLost`].
+    pub fn boots(&self) -> Result<Vec<Boot>, Error> {
+        boots::read(&self.inner)
+    }
+
     /// The claims on events outside.
     pub fn claims(&self) -> Claims<'_> {
         Claims::new(&self.inner)
@@ -105,9 +115,13 @@ impl ReadOnly {
         Ok(Self { identity: Identity::decode(&offline.meta.identity), offline })
     }
 
-    #[cfg(feature = "simulation")]
     pub(crate) fn reader(&self) -> &dyn Reader {
         &self.offline
+    }
+
+    /// The time of the last commit, in microseconds since 1970 UTC.
+    pub(super) fn last_micros(&self) -> i64 {
+        self.offline.last_micros
     }
 
     /// The last commit there is; 0 in a store without any.
@@ -129,7 +143,7 @@ impl ReadOnly {
     /// The ledger. Prices are as old as they were at the last commit.
     pub fn ledger(&self) -> Ledger<'_> {
         let reference = self.identity.as_ref().map(|identity| &identity.reference);
-        Ledger::new(&self.offline, reference, Timestamp::from_micros(self.offline.last_micros))
+        Ledger::new(&self.offline, reference, Timestamp::from_micros(self.last_micros()))
     }
 
     /// The operations.
@@ -144,6 +158,15 @@ impl ReadOnly {
     /// [`Error::Ledger`] and [`Error::Operation`] where a row cannot be read.
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.offline)
+    }
+
+    /// The openings that wrote something, the oldest first; the last 32 are remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] where the row cannot be read.
+    pub fn boots(&self) -> Result<Vec<Boot>, Error> {
+        boots::read(&self.offline)
     }
 
     /// The claims on events outside.

@@ -326,3 +326,46 @@ fn tables_show_control_characters_escaped() {
         assert!(ran.out.contains("evil"), "{}", ran.out);
     }
 }
+
+/// A bot was killed with an order under way. Whoever looks at its files is told that before anything
+/// else; maintenance leaves the order to the bot, and rolls back what was never started.
+#[test]
+fn a_bot_that_died_is_told_from_its_files() {
+    let place = Place::new();
+    let usd = Asset::new("fiat", "USD", 6).unwrap();
+    let dollars = |text: &str| highwater::Money::parse(&usd, text).unwrap();
+    let bot = Options::new(Mode::Paper, usd.clone()).open(place.store()).unwrap();
+    let healthy = || {
+        let told = place.run(&["health"]);
+        assert_eq!(told.exits(0).out, "healthy\n");
+    };
+    bot.ledger().deposit("main", &dollars("10")).unwrap();
+    let order = |key: &str| highwater::Intent::deduct(key, "main", dollars("1"));
+    let pending = bot.operations().begin(&order("pending")).unwrap().into_handle().unwrap();
+    drop(pending);
+    drop(bot.operations().begin_and_start(&order("live")).unwrap());
+    bot.close().unwrap();
+
+    let told = place.run(&["health"]);
+    assert!(
+        told.exits(0).out.starts_with("critical\norphans  critical  2 operations (#1, #2)"),
+        "{}",
+        told.out
+    );
+    let line = &place.run(&["health", "--json"]).exits(0).lines()[0];
+    assert_eq!(
+        (line["level"].as_str(), line["reasons"][0]["name"].as_str()),
+        (Some("critical"), Some("orphans"))
+    );
+    assert_eq!(line["reasons"][0]["operations"]["count"], 2);
+
+    let done = &place.run(&["maintain", "--json"]).exits(0).lines()[0];
+    assert_eq!((done["kind"].as_str(), done["purged"].as_u64()), (Some("maintained"), Some(0)));
+    let bot = Options::new(Mode::Paper, usd).open(place.store()).unwrap();
+    let settle = |_: &highwater::Case| {
+        Ok::<_, highwater::Error>(highwater::Verdict::roll_back("never seen"))
+    };
+    bot.recover(settle).unwrap();
+    bot.close().unwrap();
+    healthy();
+}

@@ -93,7 +93,7 @@ fn a_report_of_a_closed_store() {
     assert_eq!(report.store_id.len(), 32);
     assert!(report.last_commit_at.is_some());
     let tables: Vec<_> = report.tables.iter().map(|table| (table.name, table.rows)).collect();
-    assert_eq!(tables, [("tokens", 20)]);
+    assert_eq!(tables, [("tokens", 20), ("store", 1)]);
     assert!(report.stepped_over.is_empty() && report.base_bytes > 0);
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     NoGoodRow { malformed: u64, refused: u64 },
     #[error("{}", of_store(directory, source))]
     Store { directory: PathBuf, source: highwater::Error },
+    #[error("the store at {} was made by a later release: its mode and currency cannot be read", directory.display())]
+    UnknownIdentity { directory: PathBuf },
     #[error("no such token: `{asked}`; `highwater tokens list` shows all of them")]
     NoToken { asked: String },
     #[error(

@@ -1,15 +1,17 @@
 //! `highwater`: the command-line program. It replays trades into a store, shows what a store
-//! knows of its tokens, and tells what state a store is in.
+//! knows of its tokens, tells what state a store is in, and does what is due in it.
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
-//! does stands in the module of its name. Only `replay` writes to a store.
+//! does stands in the module of its name. Only `replay` and `maintain` write to a store.
 
 mod batches;
 mod columns;
 mod failure;
+mod health;
 mod info;
 mod input;
 mod listing;
+mod maintain;
 mod market;
 mod print;
 mod reference;
@@ -46,6 +48,12 @@ enum Command {
     /// Tell what state a store is in, a crashed or damaged one too; never writes
     #[command(after_help = info::EXAMPLES)]
     Info(info::Arguments),
+    /// Tell what somebody should know of operations and books; never writes
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::Arguments),
+    /// Do what is due: late operations go, old rows are purged
+    #[command(after_help = maintain::EXAMPLES)]
+    Maintain(maintain::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -84,6 +92,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(arguments, &mut out),
         Command::Tokens(command) => tokens::run(command, &mut out),
         Command::Info(arguments) => info::run(arguments, &mut out),
+        Command::Health(arguments) => health::run(arguments, &mut out),
+        Command::Maintain(arguments) => maintain::run(arguments, &mut out),
     };
     // What was printed before a failure is printed all the same.
     let flushed = out.flush();

@@ -37,6 +37,7 @@ fn all() -> impl Iterator<Item = &'static Recoding> {
         ledger::codecs::CODECS,
         processed::codecs::CODECS,
         operations::codecs::CODECS,
+        store::codecs::CODECS,
     ];
     lists.into_iter().flatten()
 }

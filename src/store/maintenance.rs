@@ -1,0 +1,246 @@
+//! Maintenance: what is due is done, in commits of bounded size, by hand or on a thread.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::ledger;
+
+use super::health::chain;
+use super::{Error, Reason, Store};
+
+/// How much is done in one commit.
+const STEP: usize = 256;
+/// How often maintenance is tried before health speaks of it.
+const TRIES: u64 = 3;
+/// How long the thread waits before it tries again, at first.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// What maintenance did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Maintained {
+    /// Pending operations rolled back, since nobody could start them any more.
+    pub rolled_back: u64,
+    /// Finished operations whose rows were purged.
+    pub purged: u64,
+    /// Equity points recorded.
+    pub equity_points: u64,
+    /// Accounts without an equity point, since something they hold has no price.
+    pub unmarked_accounts: u64,
+}
+
+/// How often maintenance has failed since it did not, and what it said.
+#[derive(Debug, Default)]
+pub(super) struct MaintenanceLog(Mutex<(u64, String)>);
+
+impl MaintenanceLog {
+    fn lock(&self) -> MutexGuard<'_, (u64, String)> {
+        // Whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended<T>(&self, result: &Result<T, Error>) {
+        let mut log = self.lock();
+        match result {
+            Ok(_) => *log = (0, String::new()),
+            Err(error) => *log = (log.0 + 1, chain(error)),
+        }
+    }
+
+    /// What health has to say of it.
+    pub(super) fn failing(&self) -> Option<Reason> {
+        let log = self.lock();
+        let (in_a_row, error) = (log.0, log.1.clone());
+        (in_a_row >= TRIES).then_some(Reason::MaintenanceFailing { in_a_row, error })
+    }
+}
+
+impl Store {
+    /// Does what is due: rolls back pending operations that nobody can start any more, purges finished
+    /// ones that are past [`Options::operation_retention`](crate::Options::operation_retention), and
+    /// records equity points where [`Options::record_equity`](crate::Options::record_equity) wants
+    /// them. Each step is a commit of its own and bounded, so other writers get in between; where one
+    /// fails, what was done before it stays done.
+    ///
+    /// Call it now and then, or let a [`Maintainer`] do so.
+    ///
+    /// ```
+    /// # use highwater::{Asset, Mode, Store};
+    /// # let store = Store::memory(Mode::Paper, Asset::new("fiat", "USD", 6)?)?;
+    /// let done = store.maintain()?;
+    /// assert_eq!(done.purged, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::write_finishing`]. The third time in a row, [`Store::health`] says so.
+    pub fn maintain(&self) -> Result<Maintained, Error> {
+        let mut done = Maintained::default();
+        let result = self.maintain_into(&mut done);
+        self.maintenance.ended(&result);
+        result.map(|()| done)
+    }
+
+    fn maintain_into(&self, done: &mut Maintained) -> Result<(), Error> {
+        let operations = self.operations();
+        done.rolled_back = until_nothing_is_left(|| operations.sweep(STEP))?;
+        done.purged = until_nothing_is_left(|| operations.purge(STEP))?;
+        self.record_due_equity(done)
+    }
+
+    fn record_due_equity(&self, done: &mut Maintained) -> Result<(), Error> {
+        let Some(every) = self.equity_every else { return Ok(()) };
+        for account in self.accounts_without_equity_since(every)? {
+            let recorded: Result<_, Error> =
+                self.write(|tx| Ok(tx.ledger().record_equity(&account)?));
+            match recorded {
+                Ok(_) => done.equity_points += 1,
+                Err(Error::Unmarked { .. }) => done.unmarked_accounts += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts whose last equity point is `every` old, or that have none.
+    fn accounts_without_equity_since(&self, every: Duration) -> Result<Vec<Box<str>>, Error> {
+        let snapshot = self.snapshot();
+        let ledger = snapshot.ledger();
+        let accounts: BTreeSet<Box<str>> =
+            ledger.all_accounts()?.into_iter().map(|account| account.account).collect();
+        let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX);
+        let latest = self.clock.now().as_micros().saturating_sub(every);
+        let is_due = |account: &str| -> Result<bool, ledger::Error> {
+            let last = ledger.equity(account).next_back().transpose()?;
+            Ok(last.is_none_or(|point| point.at <= Timestamp::from_micros(latest)))
+        };
+        let mut due = Vec::new();
+        for account in accounts {
+            if is_due(&account)? {
+                due.push(account);
+            }
+        }
+        Ok(due)
+    }
+}
+
+/// Takes steps until one finds nothing to do. Answers how much all of them did.
+fn until_nothing_is_left(step: impl Fn() -> Result<usize, Error>) -> Result<u64, Error> {
+    let mut all = 0;
+    loop {
+        match step()? {
+            0 => return Ok(all),
+            some => all += some as u64,
+        }
+    }
+}
+
+/// A thread that calls [`Store::maintain`] now and then. Stopping or dropping it ends the thread and
+/// waits for it; do so before closing the store.
+///
+/// Where maintenance fails it is tried again after one second, two, and so on up to the usual time;
+/// after the third failure [`Store::health`] says so, until it works again.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use highwater::{Asset, Maintainer, Mode, Store};
+///
+/// let store = Arc::new(Store::memory(Mode::Paper, Asset::new("fiat", "USD", 6)?)?);
+/// let maintainer = Maintainer::start(&store, Duration::from_secs(60))?;
+/// // ... the bot's life ...
+/// maintainer.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it stops it"]
+pub struct Maintainer {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Maintainer {
+    /// Starts one that maintains `store` at once and then every so often, until it is stopped or the
+    /// store is gone.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where no thread can be started.
+    pub fn start(store: &Arc<Store>, every: Duration) -> Result<Self, Error> {
+        let stop = Arc::<Stop>::default();
+        let (theirs, store) = (stop.clone(), Arc::downgrade(store));
+        let thread = std::thread::Builder::new()
+            .name("highwater-maintain".to_owned())
+            .spawn(move || theirs.maintain_until_stopped(&store, every))
+            .map_err(|source| Error::Io {
+                action: "start",
+                file: "the maintenance thread".to_owned(),
+                offset: None,
+                source,
+            })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Ends it. What it is doing it does to its end.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Maintainer {
+    fn drop(&mut self) {
+        *self.stop.lock() = true;
+        self.stop.changed.notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the maintenance thread panicked");
+        }
+    }
+}
+
+impl Stop {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        // A plain value, whole after every statement.
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn maintain_until_stopped(&self, store: &Weak<Store>, every: Duration) {
+        let mut pause = every;
+        loop {
+            let Some(store) = store.upgrade() else { return };
+            pause = match store.maintain() {
+                Ok(done) => {
+                    tracing::debug!(?done, "maintenance ran");
+                    every
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "maintenance failed and will be tried again");
+                    next_try(pause, every)
+                }
+            };
+            // Where this was the last one to know the store, it is closed here.
+            drop(store);
+            let stopped = self.lock();
+            let waited = self.changed.wait_timeout_while(stopped, pause, |stopped| !*stopped);
+            if *waited.unwrap_or_else(PoisonError::into_inner).0 {
+                return;
+            }
+        }
+    }
+}
+
+/// How long to wait after a failure, when the last pause was this long.
+fn next_try(last: Duration, every: Duration) -> Duration {
+    if last >= every { FIRST_RETRY.min(every) } else { (last * 2).min(every) }
+}
