@@ -65,7 +65,7 @@ pub(crate) use row::{Row, Table};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tx::Tx;
 pub use write::Durability;
-pub(crate) use write::{Staged, Ticket};
+pub(crate) use write::{Staged, Ticket, WaitingTask};
 
 /// An open store of byte rows.
 pub(crate) struct Engine {

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::task::{Poll, Waker};
 
 use super::journal::{CommitHeader, Failure, Goal, Purpose, encode_commit};
 use super::memtable::Pins;
-use super::options::{MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
+use super::options::{Background, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
 use super::row::{Lsn, RowWrite, Table};
 use super::sync::atomic::Ordering;
 use super::sync::{MutexGuard, thread_local};
@@ -56,13 +57,50 @@ impl Ticket {
 
     /// Waits until the commit is visible and as durable as was asked.
     pub(crate) fn wait(self) -> Result<(), Error> {
+        self.told(self.engine.journal.group.wait(self.goal()))
+    }
+
+    /// As [`Ticket::wait`], for a task that is woken when there is an answer. `task` stays the same
+    /// for one task. Where nobody is in the background to do it, this writes and syncs itself.
+    pub(crate) fn poll(
+        &self,
+        task: &mut Option<WaitingTask>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Error>> {
+        let group = &self.engine.journal.group;
+        if self.engine.options.background == Background::Manual {
+            return Poll::Ready(self.told(group.wait(self.goal())));
+        }
+        let task =
+            task.get_or_insert_with(|| WaitingTask { engine: self.engine.clone(), id: None });
+        group.poll(self.goal(), &mut task.id, waker).map(|waited| self.told(waited))
+    }
+
+    fn goal(&self) -> Goal {
         // What is synced is visible: both move in the same turn.
-        let goal =
-            if self.requires_sync { Goal::Synced(self.lsn) } else { Goal::Visible(self.lsn) };
-        match self.engine.journal.group.wait(goal) {
+        if self.requires_sync { Goal::Synced(self.lsn) } else { Goal::Visible(self.lsn) }
+    }
+
+    fn told(&self, waited: Result<(), Failure>) -> Result<(), Error> {
+        match waited {
             Ok(()) => Ok(()),
             Err(Failure::InFlight(cause)) if self.wrote => Err(Error::Unknown { cause }),
             Err(Failure::InFlight(cause)) => Err(Error::Poisoned { cause }),
+        }
+    }
+}
+
+/// A task's place among those who wait; given up when this is dropped.
+#[derive(Debug)]
+pub(crate) struct WaitingTask {
+    engine: Arc<Engine>,
+    id: Option<u64>,
+}
+
+impl Drop for WaitingTask {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.engine.journal.group.forget_task(id);
         }
     }
 }

@@ -5,12 +5,14 @@
 //! - LSNs enter the queue in order, and a commit is admitted only into room that is ready.
 //! - At most one thread leads. Writing, syncing and the decision about their result (publish or
 //!   poison) are one turn; nobody writes or syncs during another's turn.
+//! - Tasks wait without a thread; the background leads for them where nobody else does.
 //! - `visible` moves only to commits that are durable as their callers asked, and only forward.
 //! - Once poisoned, nothing is written any more, and everybody who waits is woken and told.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::super::row::Lsn;
@@ -21,6 +23,7 @@ use super::error::Error;
 use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
 use super::park::{Parker, Waiting};
 use super::segment::Segment;
+use super::tasks::{self, Tasks};
 
 /// Why a store is poisoned.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,23 @@ pub(crate) enum Goal {
     Synced(Lsn),
 }
 
+impl Goal {
+    /// The commit that it is about.
+    pub(super) fn lsn(self) -> Lsn {
+        match self {
+            Self::Visible(lsn) | Self::Synced(lsn) => lsn,
+        }
+    }
+
+    /// Whether it is reached once so much is written and so much synced.
+    pub(super) fn is_reached(self, written: Lsn, synced: Lsn) -> bool {
+        match self {
+            Self::Visible(lsn) => written >= lsn,
+            Self::Synced(lsn) => synced >= lsn,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     pending: Group,
@@ -64,6 +84,7 @@ struct State {
     /// Rises with every turn; the background sees by it whether anything happened.
     turns: u64,
     waiting: Vec<Waiting>,
+    tasks: Tasks,
     poison: Option<Arc<Poison>>,
     ready: VecDeque<Segment>,
     plan: Plan,
@@ -227,6 +248,34 @@ impl GroupCommit {
         }
     }
 
+    /// As [`GroupCommit::wait`] for a task: where the goal is not reached, the waker is called when it
+    /// is. `id` is what the task is known by; it goes with [`GroupCommit::forget_task`].
+    pub(crate) fn poll(
+        &self,
+        goal: Goal,
+        id: &mut Option<u64>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Failure>> {
+        let mut state = self.lock();
+        if self.reached(&state, goal) {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(poison) = &state.poison {
+            return Poll::Ready(Err(Failure::InFlight(poison.clone())));
+        }
+        state.tasks.register(id, goal, waker);
+        state.background_idle = false;
+        drop(state);
+        self.background.notify_all();
+        Poll::Pending
+    }
+
+    /// A task does not wait any more.
+    pub(crate) fn forget_task(&self, id: u64) {
+        let waker = self.lock().tasks.forget(id);
+        drop(waker);
+    }
+
     fn reached(&self, state: &State, goal: Goal) -> bool {
         match goal {
             Goal::Visible(lsn) => self.visible() >= lsn,
@@ -263,15 +312,21 @@ impl GroupCommit {
         state.leader = false;
         state.turns += 1;
         state.emptied = Some(group);
-        match result {
+        let tasks = match result {
             Ok(Ok(progress)) => self.publish(&mut state, &progress),
             Ok(Err(error)) => self.poison_with(&mut state, Poison::Journal(error)),
             Err(panic) => self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))),
+        };
+        if tasks.is_empty() {
+            return state;
         }
-        state
+        drop(state);
+        tasks::wake(tasks);
+        self.lock()
     }
 
-    fn publish(&self, state: &mut State, progress: &Progress) {
+    /// Answers the tasks to be woken.
+    fn publish(&self, state: &mut State, progress: &Progress) -> Vec<Waker> {
         state.take_over(progress);
         self.appended_bytes.store(progress.appended_bytes, Ordering::Release);
         // Every turn syncs whatever it wrote that wanted a sync, so all that is written is as
@@ -279,20 +334,24 @@ impl GroupCommit {
         self.visible.fetch_max(progress.written, Ordering::AcqRel);
         state.wake_reached();
         self.wake_background(state);
+        state.tasks.take_reached(state.written, state.synced)
     }
 
-    fn poison_with(&self, state: &mut State, poison: Poison) {
+    /// Answers the tasks to be woken.
+    fn poison_with(&self, state: &mut State, poison: Poison) -> Vec<Waker> {
         tracing::error!(error = %poison, "the store is poisoned: no further write is accepted");
         state.poison.get_or_insert_with(|| Arc::new(poison));
         for waiting in state.waiting.drain(..) {
             waiting.parker.unpark();
         }
         self.background.notify_all();
+        state.tasks.take_all()
     }
 
     /// Poisons the store from outside a turn: a panic after an LSN was given out.
     pub(crate) fn poison_after_panic(&self, message: &str) {
-        self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned()));
+        let tasks = self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned()));
+        tasks::wake(tasks);
     }
 
     /// Waits until nobody leads; `None` once the store is poisoned.
@@ -354,7 +413,8 @@ impl GroupCommit {
     }
 
     /// The background's life: syncs what nobody waits for within `interval`, then marks it, and
-    /// calls `between` each time so that room is made ready. Ends with [`GroupCommit::stop`].
+    /// calls `between` each time so that room is made ready. What tasks wait for it does at once. Ends
+    /// with [`GroupCommit::stop`].
     pub(crate) fn run_background(&self, interval: Duration, mut between: impl FnMut()) {
         let mut turns_before = 0;
         loop {
@@ -364,11 +424,19 @@ impl GroupCommit {
                 state = self.background.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if !state.stop {
-                let waited = self.background.wait_timeout_while(state, interval, |s| !s.stop);
+                let nobody_hurries = |state: &mut State| !state.stop && state.tasks.is_empty();
+                let waited = self.background.wait_timeout_while(state, interval, nobody_hurries);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             if state.stop {
                 return;
+            }
+            if let Some(goal) = state.tasks.goal() {
+                drop(state);
+                // A failure has poisoned the store, and the tasks hear of it from there.
+                let _ = self.wait(goal);
+                between();
+                continue;
             }
             let staged = state.staged;
             let unsynced = state.synced < staged;
@@ -389,6 +457,12 @@ impl GroupCommit {
     pub(crate) fn stop(&self) {
         self.lock().stop = true;
         self.background.notify_all();
+    }
+
+    /// How many tasks wait.
+    #[cfg(all(test, shuttle))]
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.lock().tasks.len()
     }
 
     /// Whether the background has anything to sync or to tell.
@@ -424,7 +498,8 @@ impl State {
     }
 
     fn has_background_work(&self) -> bool {
-        self.poison.is_none() && (self.synced < self.staged || self.told < self.synced)
+        self.poison.is_none()
+            && (self.synced < self.staged || self.told < self.synced || !self.tasks.is_empty())
     }
 
     /// Wakes everybody whose goal is reached, and one more to lead if anything is left to do.
@@ -432,11 +507,9 @@ impl State {
         let (written, synced) = (self.written, self.synced);
         let mut leader_left = !self.waiting.is_empty();
         self.waiting.retain(|waiting| {
-            let done = match waiting.goal {
-                Goal::Visible(Lsn::MAX) => true,
-                Goal::Visible(lsn) => written >= lsn,
-                Goal::Synced(lsn) => synced >= lsn,
-            };
+            // Whoever waits for the end of time waits for any turn to end.
+            let any_turn = waiting.goal == Goal::Visible(Lsn::MAX);
+            let done = any_turn || waiting.goal.is_reached(written, synced);
             let wake = done || std::mem::take(&mut leader_left);
             if wake {
                 waiting.parker.unpark();

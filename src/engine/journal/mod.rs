@@ -17,6 +17,7 @@ mod restart;
 mod room;
 mod scan;
 mod segment;
+mod tasks;
 mod window;
 
 #[cfg(test)]

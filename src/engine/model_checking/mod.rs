@@ -21,6 +21,7 @@ mod disk;
 mod failures;
 mod memory;
 mod readers;
+mod tasks;
 mod world;
 mod writers;
 

@@ -16,7 +16,7 @@ use crate::clock::ManualClock;
 use crate::engine::journal::{Purpose, RoomOptions};
 use crate::engine::{
     Background, Durability, Engine, EngineOptions, Error, KeyRange, Lsn, Reader, Running, Snapshot,
-    Table, open,
+    Table, Ticket, open,
 };
 
 pub(super) const ROWS: Table = Table(7);
@@ -96,7 +96,20 @@ impl World {
     /// One commit with a row of `row_bytes`, waited for. Where it is acknowledged, it has to be what
     /// was promised.
     pub(super) fn write_row(&self, durability: Durability, row_bytes: usize) -> Result<Lsn, Error> {
-        let staged = self.engine().stage(durability, Purpose::Ordinary, |tx| {
+        let (lsn, ticket) = self.stage_row(durability, row_bytes, Purpose::Ordinary)?;
+        ticket.wait()?;
+        self.is_safe(lsn, durability);
+        Ok(lsn)
+    }
+
+    /// One commit with a row of `row_bytes` that is on its way to the disk.
+    pub(super) fn stage_row(
+        &self,
+        durability: Durability,
+        row_bytes: usize,
+        purpose: Purpose,
+    ) -> Result<(Lsn, Ticket), Error> {
+        let staged = self.engine().stage(durability, purpose, |tx| {
             let lsn = tx.lsn();
             assert_eq!(newest(tx)?, lsn - 1, "a transaction reads the newest state");
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(lsn, durability);
@@ -107,13 +120,16 @@ impl World {
         let lsn = staged.outcome?;
         assert_eq!(staged.ticket.lsn(), lsn);
         self.disk.waits_for(lsn);
-        staged.ticket.wait()?;
+        Ok((lsn, staged.ticket))
+    }
+
+    /// Where this commit is acknowledged, it is what was promised.
+    pub(super) fn is_safe(&self, lsn: Lsn, durability: Durability) {
         let safe = match durability {
             Durability::Synced => self.disk.durable(),
             Durability::Written => self.disk.written(),
         };
         assert!(safe >= lsn, "{lsn} is acknowledged and {durability:?} reaches to {safe}");
-        Ok(lsn)
     }
 
     pub(super) fn write(&self, durability: Durability) -> Result<Lsn, Error> {
