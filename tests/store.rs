@@ -4,6 +4,7 @@
 //! What kills and full disks do to it is in `tests/processes.rs`.
 
 mod store {
+    pub(crate) mod awaiting;
     pub(crate) mod failing;
     pub(crate) mod figures;
     pub(crate) mod health;

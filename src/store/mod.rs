@@ -19,6 +19,7 @@ mod processed;
 mod recovery;
 mod snapshot;
 mod stats;
+mod ticket;
 mod tx;
 
 use std::sync::{Arc, Mutex};
@@ -53,6 +54,7 @@ pub use processed::{StoreClaims, StoreCursors};
 pub use recovery::{Decided, Recovery};
 pub use snapshot::{ReadOnly, Snapshot};
 pub use stats::Stats;
+pub use ticket::Ticket;
 pub use tx::Tx;
 
 /// An open store. Share it between threads by reference or in an [`Arc`].
@@ -76,33 +78,6 @@ pub struct Store {
     memtable_bytes: u64,
     journal_bytes: u64,
     clock: Arc<dyn Clock>,
-}
-
-/// A commit on its way to the disk.
-///
-/// Dropping the ticket takes nothing back: the commit becomes durable with the next one that somebody
-/// waits for, or in the background.
-#[derive(Clone, Debug)]
-#[must_use = "the commit is durable only once the ticket was waited for"]
-pub struct Ticket {
-    inner: engine::Ticket,
-}
-
-impl Ticket {
-    /// Waits until the commit is visible to everybody and as durable as was asked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unknown`] where the store failed while the commit was in flight, [`Error::Poisoned`]
-    /// where the call wrote nothing but what it read will never be durable.
-    pub fn wait(self) -> Result<(), Error> {
-        Ok(self.inner.wait()?)
-    }
-
-    /// The commit's LSN, or that of the newest commit it could read where it changed nothing.
-    pub fn lsn(&self) -> Lsn {
-        self.inner.lsn()
-    }
 }
 
 impl Store {
@@ -206,7 +181,7 @@ impl Store {
     }
 
     /// As [`Store::write`], but returns as soon as the commit has its place in the order. Nobody else
-    /// sees it before it is durable; wait for the ticket before acting on it.
+    /// sees it before it is durable; wait for the ticket, or await it, before acting on it.
     ///
     /// # Errors
     ///
@@ -219,7 +194,7 @@ impl Store {
     ) -> Result<(T, Ticket), E> {
         let staged = self.stage(durability, Purpose::Ordinary, body).map_err(E::from)?;
         match staged.outcome {
-            Ok(value) => Ok((value, Ticket { inner: staged.ticket })),
+            Ok(value) => Ok((value, Ticket::new(staged.ticket))),
             Err(refusal) => {
                 staged.ticket.wait().map_err(Error::from)?;
                 Err(refusal)
