@@ -109,8 +109,8 @@ pub use operations::{
     Started, Status, Undone, Verdict,
 };
 pub use processed::{
-    Claim, ClaimOutcome, ClaimRecord, ClaimState, Claims, ClaimsMut, Cursor, Cursors, CursorsMut,
-    StoredClaim,
+    Claim, ClaimBounds, ClaimNamespace, ClaimOutcome, ClaimRecord, ClaimState, ClaimStats, Claims,
+    ClaimsMut, Cursor, Cursors, CursorsMut, StoredClaim,
 };
 pub use store::{
     Boot, Cut, Decided, Error, Health, HealthLimits, Identity, KeepLog, Level, Maintained,

@@ -5,6 +5,7 @@
 #![cfg(feature = "cli")]
 
 mod cli {
+    mod claims;
     mod look;
     mod place;
     mod replay;

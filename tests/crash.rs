@@ -23,6 +23,8 @@ mod every;
 mod history;
 #[path = "crash/images.rs"]
 mod images;
+#[path = "crash/old_claims.rs"]
+mod old_claims;
 #[path = "crash/processed.rs"]
 mod processed;
 #[path = "crash/promises.rs"]

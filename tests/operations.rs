@@ -9,6 +9,7 @@ mod operations {
     pub(crate) mod health;
     pub(crate) mod keys;
     pub(crate) mod kinds;
+    pub(crate) mod old_claims;
     pub(crate) mod owners;
     pub(crate) mod positions;
     #[cfg(feature = "simulation")]

@@ -11,7 +11,7 @@ use crate::engine::journal::Ending;
 use crate::engine::{Lsn, Offline, Table};
 use crate::ledger;
 use crate::operations;
-use crate::processed::{CLAIMS, CURSORS};
+use crate::processed;
 use crate::store::{Error, Identity, STORE};
 use crate::tokens::TOKENS;
 
@@ -204,8 +204,7 @@ fn tables(offline: &Offline) -> Result<Vec<TableRows>, Error> {
 fn table_name(table: Table) -> &'static str {
     match table {
         TOKENS => "tokens",
-        CLAIMS => "claims",
-        CURSORS => "cursors",
+        Table(24..=31) => processed::table_name(table),
         Table(2..=19) => ledger::table_name(table),
         Table(32..=41) => operations::table_name(table),
         STORE => "store",

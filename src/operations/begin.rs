@@ -27,8 +27,11 @@ pub enum Begun {
     New(Pending),
     /// It was begun before with this key. Nothing was changed.
     Existing(Box<KeyState>),
-    /// The transaction it stands for is claimed. Nothing was changed.
+    /// The transaction it stands for is claimed. Nothing was begun.
     Duplicate(ClaimState),
+    /// The transaction it stands for is not known, and at or below its namespace's watermark: it may
+    /// have been dealt with and let go. Nothing was begun, and nothing ever will be for it.
+    TooOld,
 }
 
 /// What beginning and starting an operation in one commit came to.
@@ -39,8 +42,11 @@ pub enum BegunStarted {
     New(InProgress),
     /// It was begun before with this key. Nothing was changed.
     Existing(Box<KeyState>),
-    /// The transaction it stands for is claimed. Nothing was changed.
+    /// The transaction it stands for is claimed. Nothing was begun.
     Duplicate(ClaimState),
+    /// The transaction it stands for is not known, and at or below its namespace's watermark: it may
+    /// have been dealt with and let go. Nothing was begun, and nothing ever will be for it.
+    TooOld,
 }
 
 impl Begun {
@@ -48,7 +54,7 @@ impl Begun {
     pub fn into_handle(self) -> Option<Pending> {
         match self {
             Self::New(pending) => Some(pending),
-            Self::Existing(_) | Self::Duplicate(_) => None,
+            Self::Existing(_) | Self::Duplicate(_) | Self::TooOld => None,
         }
     }
 
@@ -56,7 +62,7 @@ impl Begun {
     pub fn into_existing(self) -> Option<KeyState> {
         match self {
             Self::Existing(state) => Some(*state),
-            Self::New(_) | Self::Duplicate(_) => None,
+            Self::New(_) | Self::Duplicate(_) | Self::TooOld => None,
         }
     }
 }
@@ -66,7 +72,7 @@ impl BegunStarted {
     pub fn into_handle(self) -> Option<InProgress> {
         match self {
             Self::New(in_progress) => Some(in_progress),
-            Self::Existing(_) | Self::Duplicate(_) => None,
+            Self::Existing(_) | Self::Duplicate(_) | Self::TooOld => None,
         }
     }
 
@@ -74,7 +80,7 @@ impl BegunStarted {
     pub fn into_existing(self) -> Option<KeyState> {
         match self {
             Self::Existing(state) => Some(*state),
-            Self::New(_) | Self::Duplicate(_) => None,
+            Self::New(_) | Self::Duplicate(_) | Self::TooOld => None,
         }
     }
 }
@@ -88,15 +94,16 @@ struct Origin<'i> {
 }
 
 impl Origin<'_> {
-    /// The claim of the operation in whose place it is begun.
-    fn inherited(&self) -> Option<&NamedClaim> {
-        self.before.as_ref()?.claim.as_ref()
+    /// The operation in whose place it is begun, with its claim.
+    fn inherited(&self) -> Option<(u64, &NamedClaim)> {
+        let before = self.before.as_ref()?;
+        Some((before.operation, before.claim.as_ref()?))
     }
 
     /// The claim that ends with the operation.
     fn claim(&self) -> Option<NamedClaim> {
         let own = || self.intent.claim.as_ref().map(ClaimIntent::named);
-        self.inherited().cloned().or_else(own)
+        self.inherited().map(|(_, claim)| claim.clone()).or_else(own)
     }
 }
 
@@ -132,6 +139,7 @@ impl OperationsMut<'_> {
                 Begun::New(pending) => pending,
                 Begun::Existing(state) => return Ok(BegunStarted::Existing(state)),
                 Begun::Duplicate(state) => return Ok(BegunStarted::Duplicate(state)),
+                Begun::TooOld => return Ok(BegunStarted::TooOld),
             };
             match operations.start(&pending)? {
                 Started::InProgress(in_progress) => Ok(BegunStarted::New(in_progress)),
@@ -145,6 +153,11 @@ impl OperationsMut<'_> {
     /// Begins an operation anew under the key of one that was rolled back. It gets a number of its
     /// own and takes over the claim, whether the intent names it or not. Where there was no claim and
     /// the intent names one, that is made.
+    ///
+    /// A claim that the bounds of its namespace let go since is made again: that the operation under
+    /// the key was rolled back is known all the same, and its event is too old for everybody else.
+    /// Where somebody claimed the event under a later time since then, it is theirs
+    /// ([`Begun::Duplicate`]).
     ///
     /// A cursor that has the value to which the intent moves it counts as moved: the first begin may
     /// have done so.
@@ -178,12 +191,14 @@ impl OperationsMut<'_> {
     fn try_begin(&mut self, origin: &Origin<'_>) -> Result<Begun, Error> {
         let intent = origin.intent;
         let id = self.next_id()?;
-        match origin.inherited() {
-            Some(claim) => self.hand_over_claim(id, claim)?,
-            None => match self.claim(id, intent)? {
-                Claim::New => {}
-                Claim::Duplicate(state) => return Ok(Begun::Duplicate(state)),
-            },
+        let claim = match origin.inherited() {
+            Some((from, claim)) => self.hand_over_claim(from, claim, id)?,
+            None => self.claim(id, intent)?,
+        };
+        match claim {
+            Claim::New => {}
+            Claim::Duplicate(state) => return Ok(Begun::Duplicate(state)),
+            Claim::TooOld => return Ok(Begun::TooOld),
         }
         self.move_cursor(intent, origin.before.is_some())?;
         let mut row = self.new_row(origin);

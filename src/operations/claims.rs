@@ -6,12 +6,14 @@ use super::error::Error;
 use super::intent::{ClaimIntent, Intent};
 use super::row::{KeyRow, NamedClaim, OperationRow};
 use super::status::Status;
+use crate::clock::Timestamp;
 use crate::processed::{Claim, ClaimOutcome, ClaimsMut, CursorsMut};
 
 impl ClaimIntent {
-    /// The claim by its name, without the time of the event.
+    /// The claim as its operation keeps it.
     pub(super) fn named(&self) -> NamedClaim {
-        NamedClaim { namespace: self.namespace.clone(), key: self.key.clone() }
+        let event_time = self.event_time.as_micros();
+        NamedClaim { namespace: self.namespace.clone(), key: self.key.clone(), event_time }
     }
 }
 
@@ -19,7 +21,7 @@ impl Intent {
     /// Refuses where the intent names another claim than the operation had that it is to stand for.
     pub(super) fn expect_claim_of(&self, known: &KeyRow) -> Result<(), Error> {
         let (Some(before), Some(named)) = (&known.claim, &self.claim) else { return Ok(()) };
-        if named.named() == *before {
+        if named.namespace == before.namespace && named.key == before.key {
             return Ok(());
         }
         Err(Error::Conflict { operation: OperationId::new(known.operation), which: "claim" })
@@ -28,8 +30,8 @@ impl Intent {
 
 impl OperationsMut<'_> {
     fn claims(&mut self) -> ClaimsMut<'_> {
-        let (now, tolerance) = (self.now, self.ledger.rules().future_tolerance_micros);
-        ClaimsMut::new(self.tx(), now, tolerance)
+        let (rules, now) = (self.claim_rules, self.now);
+        ClaimsMut::new(self.tx(), rules, now)
     }
 
     /// Claims for operation `id` what the intent names. `New` where it names nothing.
@@ -39,13 +41,17 @@ impl OperationsMut<'_> {
         Ok(self.claims().claim_for(id.get(), namespace, key, at)?)
     }
 
-    /// Hands the claim of an operation that was rolled back to the one that is begun in its place.
+    /// Hands the claim of an operation that was rolled back to the one that is begun in its place,
+    /// also where it was let go since.
     pub(super) fn hand_over_claim(
         &mut self,
-        id: OperationId,
+        from: u64,
         claim: &NamedClaim,
-    ) -> Result<(), Error> {
-        Ok(self.claims().take_over(&claim.namespace, &claim.key, id.get())?)
+        to: OperationId,
+    ) -> Result<Claim, Error> {
+        let event_time = Timestamp::from_micros(claim.event_time);
+        let named = (&*claim.namespace, &*claim.key);
+        Ok(self.claims().take_over(named, event_time, from, to.get())?)
     }
 
     /// Says of the operation's claim how it ended.

@@ -74,6 +74,7 @@ use crate::clock::Timestamp;
 use crate::engine::{Reader, Table, Tx};
 use crate::ledger::LedgerTx;
 pub(crate) use crate::ledger::{OperationId, PositionId};
+use crate::processed::ClaimRules;
 
 use handle::{Handle, Named};
 use row::OperationRow;
@@ -106,6 +107,7 @@ pub(crate) const PAYLOADS: Table = Table(41);
 pub struct OperationsMut<'t> {
     ledger: LedgerTx<'t>,
     life: &'t Life,
+    claim_rules: &'t ClaimRules,
     now: Timestamp,
     monotonic: Duration,
 }
@@ -118,14 +120,16 @@ struct Found {
 }
 
 impl<'t> OperationsMut<'t> {
-    /// The operations over `ledger`, when it is `now` and `monotonic`.
+    /// The operations over `ledger` and over claims that are held to `claim_rules`, when it is `now`
+    /// and `monotonic`.
     pub(crate) fn new(
         ledger: LedgerTx<'t>,
         life: &'t Life,
+        claim_rules: &'t ClaimRules,
         now: Timestamp,
         monotonic: Duration,
     ) -> Self {
-        Self { ledger, life, now, monotonic }
+        Self { ledger, life, claim_rules, now, monotonic }
     }
 
     fn tx(&mut self) -> &mut Tx {

@@ -91,6 +91,8 @@ pub(super) struct NamedAsset {
 pub(super) struct NamedClaim {
     pub(super) namespace: Box<str>,
     pub(super) key: Box<[u8]>,
+    /// When the event happened: known also once the claim itself was let go.
+    pub(super) event_time: i64,
 }
 
 /// The failure of the last attempt.

@@ -62,7 +62,7 @@ fn rows() -> impl Strategy<Value = OperationRow> {
         prop::collection::vec(any::<[u8; 16]>(), 1..4),
         prop::collection::vec(position, 0..4),
         (prop::collection::vec(texts(), 0..3), prop::collection::vec(0..=24u8, 0..3)),
-        prop::option::of((texts(), bytes())),
+        prop::option::of((texts(), bytes(), any::<i64>())),
         prop::option::of((classes(), texts())),
     );
     (numbers, contents).prop_map(|(numbers, contents)| {
@@ -96,7 +96,11 @@ fn rows() -> impl Strategy<Value = OperationRow> {
                 .collect(),
             accounts: names.0,
             assets: names.1.into_iter().map(asset).collect(),
-            claim: claim.map(|(namespace, key)| NamedClaim { namespace, key }),
+            claim: claim.map(|(namespace, key, event_time)| NamedClaim {
+                namespace,
+                key,
+                event_time,
+            }),
             retry_of: last.0,
             error: error.map(|(class, reason)| FailureRow { class, reason }),
             attention,
@@ -150,7 +154,10 @@ fn by_wincode(row: &OperationRow) -> Vec<u8> {
             (asset.key().as_bytes().to_vec(), asset.scale())
         })
         .collect();
-    let claim = row.claim.as_ref().map(|claim| (claim.namespace.to_string(), claim.key.to_vec()));
+    let claim = row
+        .claim
+        .as_ref()
+        .map(|claim| (claim.namespace.to_string(), claim.key.to_vec(), claim.event_time));
     let error = row.error.as_ref().map(|error| (error.class as u32, error.reason.to_string()));
     let accounts: Vec<String> = row.accounts.iter().map(ToString::to_string).collect();
     write_fields!(

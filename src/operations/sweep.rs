@@ -16,6 +16,8 @@ const MAX_BYTES: usize = 4 << 20;
 /// What rolling back one operation takes at most beside its own row: its event, its claim and its
 /// places in the indexes.
 const BYTES_EACH: usize = 1024;
+/// What the claims take at most that the end of its own claim lets go.
+const BYTES_LET_GO: usize = 4096;
 /// What giving back one hold or one position takes at most.
 const BYTES_NAMED: usize = 512;
 
@@ -139,7 +141,8 @@ impl OperationsMut<'_> {
 /// How much the end of a pending operation adds to a commit at most.
 fn bytes_of_end(row: &OperationRow) -> usize {
     let named = row.positions.len() + row.assets.len();
-    row::encode(row).len() + BYTES_EACH + BYTES_NAMED * named
+    let let_go = if row.claim.is_some() { BYTES_LET_GO } else { 0 };
+    row::encode(row).len() + BYTES_EACH + let_go + BYTES_NAMED * named
 }
 
 /// Whether a begin was refused for something that a forgotten operation may hold.

@@ -262,6 +262,7 @@ fn a_claim_that_its_operation_does_not_know_is_found() {
     *other.last_mut().unwrap() = b'8';
     put(&store, CLAIMS, &other, Some(&row));
     let found = store.snapshot().verify().unwrap();
-    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].problem.contains("a claim is in its hands"), "{found:?}");
+    assert!(found[1].problem.contains("has other claims than it says"), "{found:?}");
 }

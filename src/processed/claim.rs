@@ -12,6 +12,9 @@ pub enum Claim {
     New,
     /// It was claimed before, and this became of it. Nothing was changed.
     Duplicate(ClaimState),
+    /// It is not known, and as old as one whose claim was let go, or older: nobody can tell whether it
+    /// was dealt with. Nothing was changed, and the answer will never be another.
+    TooOld,
 }
 
 /// How far what was claimed has come.

@@ -1,6 +1,9 @@
 //! The table of claims: typed reads over any consistent state, and the claims of a commit.
 
-use super::name::{ClaimKey, stored_prefix};
+use super::bounds::ClaimRules;
+use super::name::{ClaimKey, check_name, stored_prefix};
+use super::namespace::{self, Age, ClaimNamespace, ClaimStats, Namespace};
+use super::prune::{AT_ONCE, Staging};
 use super::{CLAIMS, Claim, ClaimOutcome, ClaimRecord, ClaimState, Error, StoredClaim, row};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Scan, Tx};
@@ -38,6 +41,26 @@ impl<'a> Claims<'a> {
         self.scan(KeyRange::all())
     }
 
+    /// The figures of `namespace`; zeros where nothing was ever claimed in it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`]; [`Error::CorruptRow`], [`Error::Engine`].
+    pub fn stats(&self, namespace: &str) -> Result<ClaimStats, Error> {
+        check_name("namespace", namespace)?;
+        Ok(Namespace::load(self.reader, namespace)?.stats())
+    }
+
+    /// Every namespace in which something was ever claimed, by name, from either end. One that cannot
+    /// be read is an error in its place; the ones behind it still follow.
+    pub fn namespaces(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = Result<ClaimNamespace, Error>> + use<'a> {
+        namespace::all(self.reader).map(|namespace| {
+            let (name, namespace) = namespace?;
+            Ok(ClaimNamespace { name, stats: namespace.stats() })
+        })
+    }
+
     fn scan(
         &self,
         range: KeyRange,
@@ -56,16 +79,15 @@ impl<'a> Claims<'a> {
 
 /// The claims of a commit in the making.
 pub struct ClaimsMut<'a> {
-    tx: &'a mut Tx,
-    /// The latest time an event may have.
-    latest: Timestamp,
+    pub(super) tx: &'a mut Tx,
+    pub(super) rules: &'a ClaimRules,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> ClaimsMut<'a> {
-    /// The claims that `tx` reads and makes, when it is `now` and events up to
-    /// `future_tolerance_micros` later are believed.
-    pub(crate) fn new(tx: &'a mut Tx, now: Timestamp, future_tolerance_micros: i64) -> Self {
-        Self { tx, latest: now.saturating_add_micros(future_tolerance_micros) }
+    /// The claims that `tx` reads and makes, held to `rules`, when it is `now`.
+    pub(crate) fn new(tx: &'a mut Tx, rules: &'a ClaimRules, now: Timestamp) -> Self {
+        Self { tx, rules, now }
     }
 
     /// What is known of the claim on `key` as it would be after this commit.
@@ -82,12 +104,18 @@ impl<'a> ClaimsMut<'a> {
     ///
     /// One event needs one key: where a transaction holds several, put the event's index into it.
     /// An event that was claimed before is a [`Claim::Duplicate`] whatever time is given now, and
-    /// nothing is staged.
+    /// nothing is staged. Only once its claim was let go by the namespace's
+    /// [bounds](crate::ClaimBounds) does the time count: then it is [`Claim::TooOld`], as everything
+    /// is that is not known and at or below the watermark. So one event needs one time.
+    ///
+    /// A claim that makes the namespace exceed its bounds lets the oldest go in the same commit. Where
+    /// it is itself the oldest, or older than the horizon, it is new and not kept: asked for again it
+    /// is too old.
     ///
     /// # Errors
     /// Refused, with nothing staged: [`Error::InvalidName`], [`Error::KeyLength`],
-    /// [`Error::EventFromTheFuture`]. Nothing is staged either with [`Error::CorruptRow`] and
-    /// [`Error::Engine`].
+    /// [`Error::EventFromTheFuture`]. Nothing is staged either with [`Error::CorruptRow`],
+    /// [`Error::CorruptKey`], [`Error::Miscounted`] and [`Error::Engine`].
     pub fn claim(
         &mut self,
         namespace: &str,
@@ -121,27 +149,51 @@ impl<'a> ClaimsMut<'a> {
         claim: ClaimKey<'_>,
         event_time: Timestamp,
     ) -> Result<Claim, Error> {
-        // First what is known: a duplicate stays one when the clock has gone back since.
+        // First what is known: a duplicate stays one when the clock has gone back since, and when the
+        // watermark has passed it.
         if let Some(known) = record(self.tx, claim)? {
             return Ok(Claim::Duplicate(known.state));
         }
-        if event_time > self.latest {
+        let mut staging = self.staging(claim.namespace)?;
+        if staging.namespace.is_too_old(event_time) {
+            return Ok(Claim::TooOld);
+        }
+        let latest = self.now.saturating_add_micros(self.rules.future_tolerance_micros);
+        if event_time > latest {
             return Err(Error::EventFromTheFuture {
                 namespace: claim.namespace.into(),
                 key: claim.key.into(),
                 event_time,
-                latest: self.latest,
+                latest,
             });
         }
+        self.make(&mut staging, claim, event_time, by)?;
+        Ok(Claim::New)
+    }
+
+    /// Makes a claim that there is not.
+    fn make(
+        &mut self,
+        staging: &mut Staging,
+        claim: ClaimKey<'_>,
+        event_time: Timestamp,
+        by: Option<u64>,
+    ) -> Result<(), Error> {
+        let coming = by.is_none().then(|| Age { event_time, key: claim.key.into() });
+        let going = self.going(staging, coming.as_ref(), AT_ONCE)?;
         let claimed_at = Timestamp::from_micros(self.tx.micros());
         self.put(claim, &ClaimRecord::new(event_time, claimed_at, by));
-        Ok(Claim::New)
+        let namespace = &mut staging.namespace;
+        namespace.in_flight = namespace.in_flight.saturating_add(u64::from(by.is_some()));
+        self.settle(staging, coming, going);
+        Ok(())
     }
 
     /// The operation that is at it has come to an end.
     ///
     /// # Errors
-    /// [`Error::ForeignState`] where no operation is at it; then nothing is staged.
+    /// [`Error::ForeignState`] where no operation is at it; then nothing is staged. Otherwise as
+    /// [`ClaimsMut::claim`].
     pub(crate) fn finish(
         &mut self,
         namespace: &str,
@@ -149,58 +201,76 @@ impl<'a> ClaimsMut<'a> {
         outcome: ClaimOutcome,
     ) -> Result<(), Error> {
         debug_assert_ne!(outcome, ClaimOutcome::Recorded, "an operation completes or rolls back");
-        self.change(namespace, key, |known| match known.state {
-            ClaimState::InFlight(_) => Some((known.operation, ClaimState::Done(outcome))),
-            ClaimState::Done(_) => None,
-        })
-    }
-
-    /// Another operation goes on with what was rolled back.
-    ///
-    /// # Errors
-    /// [`Error::ForeignState`] where it was not rolled back; then nothing is staged.
-    pub(crate) fn take_over(
-        &mut self,
-        namespace: &str,
-        key: &[u8],
-        operation: u64,
-    ) -> Result<(), Error> {
-        self.change(namespace, key, |known| match known.state {
-            ClaimState::Done(ClaimOutcome::RolledBack) => {
-                Some((Some(operation), ClaimState::InFlight(operation)))
-            }
-            ClaimState::InFlight(_) | ClaimState::Done(_) => None,
-        })
-    }
-
-    /// Moves a claim to another operation and state, where `next` knows of one.
-    fn change(
-        &mut self,
-        namespace: &str,
-        key: &[u8],
-        next: impl FnOnce(&ClaimRecord) -> Option<(Option<u64>, ClaimState)>,
-    ) -> Result<(), Error> {
         let claim = ClaimKey::new(namespace, key)?;
         let known = record(self.tx, claim)?;
-        let changed = known.and_then(|known| {
-            let (operation, state) = next(&known)?;
-            Some(ClaimRecord { operation, state, ..known })
-        });
-        match changed {
-            Some(changed) => {
-                self.put(claim, &changed);
-                Ok(())
+        let Some(known) = known.filter(|known| matches!(known.state, ClaimState::InFlight(_)))
+        else {
+            return Err(foreign(claim, known));
+        };
+        // From here on it can be let go, at once if it is the oldest.
+        let mut staging = self.staging(namespace)?;
+        let coming = Some(Age { event_time: known.event_time, key: key.into() });
+        let going = self.going(&staging, coming.as_ref(), AT_ONCE)?;
+        self.put(claim, &ClaimRecord { state: ClaimState::Done(outcome), ..known });
+        let counts = &mut staging.namespace;
+        counts.in_flight = counts.in_flight.saturating_sub(1);
+        self.settle(&mut staging, coming, going);
+        Ok(())
+    }
+
+    /// Operation `to` goes on with what was rolled back with operation `from`, where the event was of
+    /// `event_time`.
+    ///
+    /// That it was rolled back is known for ever, from the key of the operation. So where the claim
+    /// was let go since, it is made again: nobody else can have been given the event, as it is too old
+    /// for everybody. Only where somebody claimed it under a later time is it theirs, and this answers
+    /// [`Claim::Duplicate`].
+    ///
+    /// # Errors
+    /// [`Error::ForeignState`] where it is not as operation `from` left it and was never let go; then
+    /// nothing is staged. Otherwise as [`ClaimsMut::claim`].
+    pub(crate) fn take_over(
+        &mut self,
+        claim: (&str, &[u8]),
+        event_time: Timestamp,
+        from: u64,
+        to: u64,
+    ) -> Result<Claim, Error> {
+        let (namespace, key) = claim;
+        let claim = ClaimKey::new(namespace, key)?;
+        let mut staging = self.staging(namespace)?;
+        let known = record(self.tx, claim)?;
+        let was_let_go = staging.namespace.is_too_old(event_time);
+        match known {
+            Some(known) if known.operation == Some(from) => {
+                if known.state != ClaimState::Done(ClaimOutcome::RolledBack) {
+                    return Err(foreign(claim, Some(known)));
+                }
+                let leaving = Age { event_time: known.event_time, key: key.into() };
+                self.unsettle(&mut staging, &leaving)?;
+                let state = ClaimState::InFlight(to);
+                self.put(claim, &ClaimRecord { operation: Some(to), state, ..known });
+                Ok(Claim::New)
             }
-            None => Err(Error::ForeignState {
-                namespace: namespace.into(),
-                key: key.into(),
-                found: known.map(|known| known.state),
-            }),
+            None if was_let_go => {
+                self.make(&mut staging, claim, event_time, Some(to))?;
+                Ok(Claim::New)
+            }
+            Some(known) if was_let_go => Ok(Claim::Duplicate(known.state)),
+            known => Err(foreign(claim, known)),
         }
     }
 
     fn put(&mut self, claim: ClaimKey<'_>, record: &ClaimRecord) {
         self.tx.put(CLAIMS, &claim.stored(), row::encode_claim(record));
+    }
+}
+
+fn foreign(claim: ClaimKey<'_>, known: Option<ClaimRecord>) -> Error {
+    Error::ForeignState {
+        namespace: claim.namespace.into(),
+        key: claim.key.into(),
+        found: known.map(|known| known.state),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::money::Asset;
 use crate::store::{self, Mode, Store};
 
 const EVENT: Timestamp = Timestamp::from_micros(1_000);
+const SWAP: (&str, &[u8]) = ("swaps", b"0xab:1");
 
 fn store() -> Store {
     Store::memory(Mode::Paper, Asset::new("fiat", "USD", 6).unwrap()).unwrap()
@@ -38,7 +39,8 @@ fn a_claim_goes_with_its_operation() {
 
     write(&store, |claims| claims.finish("swaps", b"0xab:1", ClaimOutcome::RolledBack)).unwrap();
     assert_eq!(claim_again(&store), done(ClaimOutcome::RolledBack));
-    write(&store, |claims| claims.take_over("swaps", b"0xab:1", 9)).unwrap();
+    let taken = write(&store, |claims| claims.take_over(SWAP, EVENT, 7, 9)).unwrap();
+    assert_eq!(taken, Claim::New);
     assert_eq!(claim_again(&store), in_flight(9));
     write(&store, |claims| claims.finish("swaps", b"0xab:1", ClaimOutcome::Completed)).unwrap();
     assert_eq!(claim_again(&store), done(ClaimOutcome::Completed));
@@ -51,7 +53,10 @@ fn only_what_is_in_flight_ends_and_only_what_was_rolled_back_is_taken_over() {
     // The story: a completed swap was begun again, and was made twice.
     let store = store();
     let finish = |outcome| write(&store, |claims| claims.finish("swaps", b"0xab:1", outcome));
-    let take_over = || write(&store, |claims| claims.take_over("swaps", b"0xab:1", 9));
+    let take_over = || {
+        let taken = write(&store, |claims| claims.take_over(SWAP, EVENT, 7, 9));
+        taken.map(|_| ())
+    };
     let check = |refused: Result<(), store::Error>, expected: Option<ClaimState>| {
         let before = store.snapshot().lsn();
         match refused {

@@ -1,8 +1,9 @@
-//! The codecs of claims and cursors, as the fuzzing looks at them.
+//! The codecs of claims, their namespaces and cursors, as the fuzzing looks at them.
 
-use super::name::ClaimKey;
-use super::{CLAIMS, CURSORS, row};
-use crate::codec::{Form, Recoding};
+use super::name::{ClaimKey, age_from_stored, age_key};
+use super::row::{self, AGE_VERSION};
+use super::{CLAIM_AGES, CLAIMS, CURSORS, NAMESPACES};
+use crate::codec::{Form, Recoding, recode};
 
 /// Every codec of this module.
 pub(crate) const CODECS: &[Recoding] = &[
@@ -13,6 +14,14 @@ pub(crate) const CODECS: &[Recoding] = &[
         ClaimKey::from_stored(bytes).map(|key| key.stored())
     })
     .with(Form::OpenEnd),
+    Recoding::row("claim age", &[CLAIM_AGES.0], recode::<AGE_VERSION, ()>),
+    Recoding::row("claim age key", &[CLAIM_AGES.0], |bytes| {
+        age_from_stored(bytes).map(|(namespace, age)| age_key(namespace, &age))
+    })
+    .with(Form::OpenEnd),
+    Recoding::row("claim namespace", &[NAMESPACES.0], |bytes| {
+        row::decode_namespace(bytes).ok().map(|namespace| row::encode_namespace(&namespace))
+    }),
     Recoding::row("cursor", &[CURSORS.0], |bytes| {
         row::decode_cursor(bytes).ok().map(row::encode_cursor)
     }),

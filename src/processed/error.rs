@@ -1,5 +1,7 @@
 //! Why a claim or a cursor could not be read, or a call was refused.
 
+use std::time::Duration;
+
 use super::{ClaimState, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::clock::Timestamp;
 use crate::{codec, engine};
@@ -47,6 +49,18 @@ pub enum Error {
         latest: Timestamp,
     },
 
+    /// Claims are to be let go while events as old are still to be accepted. Nothing was opened.
+    #[error("claims in {} are kept for {horizon:?} of their event's age, and events are accepted for \
+        {window:?}: those in between would be taken for new", shown(namespace.as_deref()))]
+    HorizonTooShort {
+        /// The namespace; `None` for all that have no bounds of their own.
+        namespace: Option<Box<str>>,
+        /// The age of an event at which its claim is let go.
+        horizon: Duration,
+        /// The age up to which events are accepted.
+        window: Duration,
+    },
+
     /// The cursor is not where the caller believed it to be.
     #[error("the cursor {name} is not where it was expected to be")]
     CursorMoved {
@@ -81,10 +95,17 @@ pub enum Error {
         found: Option<ClaimState>,
     },
 
+    /// The claims of a namespace are not as many as it says, or others are the oldest.
+    #[error("the claims in {namespace} by the age of their events are not as the namespace says")]
+    Miscounted {
+        /// The namespace.
+        namespace: Box<str>,
+    },
+
     /// A stored row cannot be read.
     #[error("the row of the {what} under {} cannot be read", key.escape_ascii())]
     CorruptRow {
-        /// `claim` or `cursor`.
+        /// `claim`, `namespace` or `cursor`.
         what: &'static str,
         /// The key under which it is stored.
         key: Box<[u8]>,
@@ -95,7 +116,7 @@ pub enum Error {
     /// A stored key is none that was ever written.
     #[error("there is a row under {}, which is the key of no {what}", key.escape_ascii())]
     CorruptKey {
-        /// `claim` or `cursor`.
+        /// `claim`, `claim by age`, `namespace` or `cursor`.
         what: &'static str,
         /// The key's bytes.
         key: Box<[u8]>,
@@ -106,6 +127,10 @@ pub enum Error {
     Engine(#[from] engine::Error),
 }
 
+fn shown(namespace: Option<&str>) -> &str {
+    namespace.unwrap_or("all other namespaces")
+}
+
 impl Error {
     /// Whether the call was refused for what it says: nothing was changed, and the same call will be
     /// refused again, [`Error::EventFromTheFuture`] until its time has come.
@@ -114,9 +139,11 @@ impl Error {
             Self::InvalidName { .. }
             | Self::KeyLength { .. }
             | Self::EventFromTheFuture { .. }
+            | Self::HorizonTooShort { .. }
             | Self::CursorMoved { .. }
             | Self::ValueTooLong { .. } => true,
             Self::ForeignState { .. }
+            | Self::Miscounted { .. }
             | Self::CorruptRow { .. }
             | Self::CorruptKey { .. }
             | Self::Engine(_) => false,

@@ -3,6 +3,8 @@
 //! - A **claim** says that an event (a transaction, a message, a signal) is dealt with, by whom and
 //!   with which outcome. The first to claim an event gets it; everybody later hears what became of
 //!   it. Made in the commit that also holds the effect, it makes the effect happen once.
+//!   [Bounds](ClaimBounds) let the oldest events go; a watermark stands for them, at or below which
+//!   nothing is ever new again.
 //! - A **cursor** is a small value under a name (a block height, a nonce, a page token) that moves
 //!   only from what its mover believed it to be.
 //!
@@ -32,6 +34,7 @@
 //! This module knows no files, no journal and no commits, and operations only by their numbers: it
 //! reads and stages rows.
 
+mod bounds;
 mod claim;
 mod claims;
 #[cfg(test)]
@@ -41,13 +44,24 @@ pub(crate) mod codecs;
 mod cursors;
 mod error;
 mod name;
+mod namespace;
+mod prune;
+#[cfg(test)]
+mod prune_tests;
 mod row;
+mod verify;
+#[cfg(test)]
+mod verify_tests;
 
+pub use bounds::ClaimBounds;
+pub(crate) use bounds::ClaimRules;
 pub use claim::{Claim, ClaimOutcome, ClaimRecord, ClaimState, StoredClaim};
 pub use claims::{Claims, ClaimsMut};
 pub use cursors::{Cursor, Cursors, CursorsMut, MAX_VALUE_BYTES};
 pub use error::Error;
 pub use name::{MAX_KEY_BYTES, MAX_NAME_BYTES};
+pub use namespace::{ClaimNamespace, ClaimStats};
+pub(crate) use verify::verify;
 
 use crate::engine::Table;
 
@@ -55,3 +69,18 @@ use crate::engine::Table;
 pub(crate) const CLAIMS: Table = Table(24);
 /// The engine's table of cursors, by name.
 pub(crate) const CURSORS: Table = Table(25);
+/// The engine's table of claims that can be let go, by namespace, time of the event and key.
+pub(crate) const CLAIM_AGES: Table = Table(26);
+/// The engine's table of namespaces, by name: their counts and their watermark.
+pub(crate) const NAMESPACES: Table = Table(27);
+
+/// The names of the tables, for messages.
+pub(crate) fn table_name(table: Table) -> &'static str {
+    match table {
+        CLAIMS => "claims",
+        CURSORS => "cursors",
+        CLAIM_AGES => "claims_by_age",
+        NAMESPACES => "claim_namespaces",
+        _ => "",
+    }
+}

@@ -1,6 +1,8 @@
-//! Names of namespaces and cursors, and the keys under which claims are stored.
+//! Names of namespaces and cursors, and the keys under which claims are stored and listed by age.
 
 use super::Error;
+use super::namespace::Age;
+use crate::clock::Timestamp;
 
 /// The greatest length of a namespace's or a cursor's name, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
@@ -35,15 +37,43 @@ impl<'a> ClaimKey<'a> {
 
     /// The key that is stored as `bytes`, or `None` where no key is stored so.
     pub(super) fn from_stored(bytes: &'a [u8]) -> Option<Self> {
+        let Self { namespace, key } = Self::parts_of(bytes)?;
+        Self::new(namespace, key).ok()
+    }
+
+    /// What stands before the separator and behind it, whatever that is.
+    fn parts_of(bytes: &'a [u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == SEPARATOR)?;
         let namespace = std::str::from_utf8(&bytes[..end]).ok()?;
-        Self::new(namespace, &bytes[end + 1..]).ok()
+        Some(Self { namespace, key: &bytes[end + 1..] })
     }
 }
 
 /// What the stored keys of all claims in `namespace` begin with.
 pub(super) fn stored_prefix(namespace: &str) -> Vec<u8> {
     [namespace.as_bytes(), &[SEPARATOR]].concat()
+}
+
+/// The key of a claim in the list by age: namespace, NUL, the time of the event, key. The time is
+/// big-endian with the sign bit turned, so that the keys order by it.
+pub(super) fn age_key(namespace: &str, age: &Age) -> Vec<u8> {
+    let time = age.event_time.as_micros().cast_unsigned() ^ (1 << 63);
+    [&stored_prefix(namespace), &time.to_be_bytes()[..], &age.key].concat()
+}
+
+/// What the keys of all claims in `namespace` begin with in the list by age.
+pub(super) fn age_prefix(namespace: &str) -> Vec<u8> {
+    stored_prefix(namespace)
+}
+
+/// The namespace and the claim that are listed as `bytes`, or `None` where nothing is listed so.
+pub(super) fn age_from_stored(bytes: &[u8]) -> Option<(&str, Age)> {
+    let ClaimKey { namespace, key: rest } = ClaimKey::parts_of(bytes)?;
+    let (time, key) = rest.split_first_chunk()?;
+    let claim = ClaimKey::new(namespace, key).ok()?;
+    let micros = (u64::from_be_bytes(*time) ^ (1 << 63)).cast_signed();
+    let event_time = Timestamp::from_micros(micros);
+    Some((claim.namespace, Age { event_time, key: claim.key.into() }))
 }
 
 /// That `name` can stand in a key: 1 to [`MAX_NAME_BYTES`] bytes and no control character.
@@ -105,7 +135,28 @@ mod tests {
         }
 
         #[test]
+        fn claims_are_listed_by_the_time_of_their_events(
+            first: (i64, u8), second: (i64, u8), key in prop::collection::vec(any::<u8>(), 1..20),
+        ) {
+            let age = |(micros, tail)| {
+                let event_time = Timestamp::from_micros(micros);
+                Age { event_time, key: [&key[..], &[tail]].concat().into() }
+            };
+            let (first, second) = (age(first), age(second));
+            let listed = |age| age_key("n", age);
+            prop_assert_eq!(first.cmp(&second), listed(&first).cmp(&listed(&second)));
+            let listed = listed(&first);
+            prop_assert!(listed.starts_with(&age_prefix("n")));
+            prop_assert_eq!(age_from_stored(&listed), Some(("n", first)));
+            // Without a key it is no place in the list.
+            prop_assert_eq!(age_from_stored(&listed[..10]), None);
+        }
+
+        #[test]
         fn bytes_that_are_no_stored_key_are_not_read_as_one(bytes: Vec<u8>) {
+            if let Some((namespace, age)) = age_from_stored(&bytes) {
+                prop_assert_eq!(&age_key(namespace, &age), &bytes);
+            }
             if let Some(claim) = ClaimKey::from_stored(&bytes) {
                 prop_assert_eq!(claim.stored(), bytes);
             }

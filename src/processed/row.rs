@@ -1,9 +1,12 @@
-//! The bytes of the rows of claims and cursors, version 1 each. `docs/format.md` has them for other
-//! implementations.
+//! The bytes of the rows of claims, namespaces and cursors, version 1 each. `docs/format.md` has them
+//! for other implementations.
 //!
 //! ```text
-//! claim   version u8 = 1 | event_time time | claimed_at time | operation ?u64 | outcome ?u8
-//! cursor  version u8 = 1 | set_at time | value bytes
+//! claim      version u8 = 1 | event_time time | claimed_at time | operation ?u64 | outcome ?u8
+//! age        version u8 = 1
+//! namespace  version u8 = 1 | settled u64 | in_flight u64 | pruned u64 | watermark ?time
+//!            | oldest ?(event_time time, key bytes)
+//! cursor     version u8 = 1 | set_at time | value bytes
 //! ```
 //!
 //! A claim is in one of these states:
@@ -17,11 +20,14 @@
 //! ```
 
 use super::cursors::{CursorRef, MAX_VALUE_BYTES};
-use super::{ClaimOutcome, ClaimRecord, ClaimState};
+use super::namespace::{Age, Namespace};
+use super::{ClaimOutcome, ClaimRecord, ClaimState, MAX_KEY_BYTES};
 use crate::clock::Timestamp;
 use crate::codec::{self, BorrowDecode, Encode};
 
 const CLAIM_VERSION: u8 = 1;
+pub(super) const AGE_VERSION: u8 = 1;
+const NAMESPACE_VERSION: u8 = 1;
 const CURSOR_VERSION: u8 = 1;
 
 const RECORDED: u8 = 0;
@@ -34,6 +40,15 @@ struct ClaimRow {
     claimed_at: i64,
     operation: Option<u64>,
     outcome: Option<u8>,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct NamespaceRow<'b> {
+    settled: u64,
+    in_flight: u64,
+    pruned: u64,
+    watermark: Option<i64>,
+    oldest: Option<(i64, &'b [u8])>,
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -53,6 +68,48 @@ pub(super) fn decode_claim(bytes: &[u8]) -> Result<ClaimRecord, codec::Error> {
         claimed_at: Timestamp::from_micros(row.claimed_at),
         operation: row.operation,
         state: row.state()?,
+    })
+}
+
+/// The row of the list by age: the key says everything.
+pub(super) fn encode_age() -> Vec<u8> {
+    codec::encode(AGE_VERSION, &())
+}
+
+pub(super) fn encode_namespace(namespace: &Namespace) -> Vec<u8> {
+    let Namespace { settled, in_flight, pruned, watermark, oldest } = namespace;
+    let row = NamespaceRow {
+        settled: *settled,
+        in_flight: *in_flight,
+        pruned: *pruned,
+        watermark: watermark.map(Timestamp::as_micros),
+        oldest: oldest.as_ref().map(|age| (age.event_time.as_micros(), &*age.key)),
+    };
+    codec::encode(NAMESPACE_VERSION, &row)
+}
+
+pub(super) fn decode_namespace(bytes: &[u8]) -> Result<Namespace, codec::Error> {
+    let row: NamespaceRow<'_> = codec::decode(NAMESPACE_VERSION, bytes)?;
+    let impossible = |field| Err(codec::Error::Impossible { field });
+    if row.oldest.is_some() != (row.settled > 0) {
+        return impossible("oldest");
+    }
+    if row.oldest.is_some_and(|(_, key)| !(1..=MAX_KEY_BYTES).contains(&key.len())) {
+        return impossible("oldest");
+    }
+    if row.watermark.is_some() != (row.pruned > 0) {
+        return impossible("watermark");
+    }
+    let age = |(micros, key): (i64, &[u8])| Age {
+        event_time: Timestamp::from_micros(micros),
+        key: key.into(),
+    };
+    Ok(Namespace {
+        settled: row.settled,
+        in_flight: row.in_flight,
+        pruned: row.pruned,
+        watermark: row.watermark.map(Timestamp::from_micros),
+        oldest: row.oldest.map(age),
     })
 }
 

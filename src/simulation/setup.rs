@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::cast::Coin;
 use super::choices::Choices;
 use super::model::Limits;
+use super::model::claims::{Bounds, NAMESPACES};
+use super::subject::deeds::namespace;
 use super::subject::translate;
 use crate::clock::Clock;
 use crate::engine::{Background, Durability};
@@ -52,10 +54,7 @@ impl Setup {
             segment_bytes: *choices.pick(&[64 * 1024, 64 * 1024, 96 * 1024]),
             snapshot_bytes: *choices.pick(&[16 * 1024, 2 << 20]),
             keeps_log: choices.bool(),
-            limits: match choices.u8(..4) {
-                0 => Limits { open_positions: Some(2), cost: Some(250) },
-                _ => Limits::default(),
-            },
+            limits: Limits { claims: claim_bounds(choices), ..limits(choices) },
         }
     }
 
@@ -67,7 +66,12 @@ impl Setup {
     pub(crate) fn options(&self, clock: Arc<dyn Clock>) -> Options {
         let bytes = if self.keeps_log { 1 << 20 } else { 0 };
         let keep = KeepLog { bytes, age: Duration::from_secs(3600) };
-        Options::new(Mode::Paper, translate::asset(Coin::Usd))
+        let options = Options::new(Mode::Paper, translate::asset(Coin::Usd));
+        let claims = (0..).zip(self.limits.claims);
+        let options = claims.fold(options, |options, (space, bounds)| {
+            options.claims(namespace(space), translate::claim_bounds(bounds))
+        });
+        options
             .background(Background::Manual)
             .clock(clock)
             .durability(self.durability())
@@ -78,4 +82,25 @@ impl Setup {
             .keep_log(keep)
             .limits(translate::limits(self.limits))
     }
+}
+
+fn limits(choices: &mut Choices<'_>) -> Limits {
+    match choices.u8(..4) {
+        0 => Limits { open_positions: Some(2), cost: Some(250), ..Limits::default() },
+        _ => Limits::default(),
+    }
+}
+
+/// Bounds for the claims of each namespace: few are kept, so that the watermark moves soon.
+pub(crate) fn claim_bounds(choices: &mut Choices<'_>) -> [Bounds; NAMESPACES as usize] {
+    std::array::from_fn(|_| match choices.u8(..6) {
+        0..2 => Bounds::default(),
+        2 => Bounds { count: Some(choices.usize(..3)), horizon_micros: None },
+        3 => Bounds { count: Some(choices.usize(1..5)), horizon_micros: None },
+        4 => Bounds { count: None, horizon_micros: Some(choices.i64(5..40) * 60_000_000) },
+        _ => Bounds {
+            count: Some(choices.usize(1..4)),
+            horizon_micros: Some(choices.i64(0..60) * 60_000_000),
+        },
+    })
 }

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use crate::simulation::cast::{Coin, Kind, Owner};
 use crate::simulation::model::Model;
 use crate::simulation::model::book::{Held, pairs};
+use crate::simulation::model::claims::NAMESPACES;
 use crate::simulation::model::words::*;
 
 /// What can be seen, by name.
@@ -65,8 +66,13 @@ impl Model {
         for ((operation, held), amount) in &self.book.holds {
             view.show(format!("hold of {operation} on {held:?}"), amount);
         }
-        for ((space, key), claimed) in &self.claims {
-            view.show(format!("claim {key} in {space}"), claimed);
+        for ((space, key), kept) in &self.claims {
+            view.show(format!("claim {key} in {space}"), (kept.claimed, kept.at));
+        }
+        for space in 0..NAMESPACES {
+            if let Some(figures) = self.namespace(space) {
+                view.show(format!("claims in {space}"), figures);
+            }
         }
         for (name, value) in &self.cursors {
             view.show(format!("cursor-{name}"), value);

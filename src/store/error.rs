@@ -317,6 +317,17 @@ pub enum Error {
         /// The latest time that would have been accepted.
         latest: Timestamp,
     },
+    /// Claims are to be let go while events as old are still to be accepted. Nothing was opened.
+    #[error("claims in {} are kept for {horizon:?} of their event's age, and events are accepted for \
+        {window:?}; nothing was opened", namespace.as_deref().unwrap_or("all other namespaces"))]
+    ClaimHorizonTooShort {
+        /// The namespace; `None` for all that have no bounds of their own.
+        namespace: Option<Box<str>>,
+        /// The age of an event at which its claim is let go.
+        horizon: Duration,
+        /// The age up to which events are accepted.
+        window: Duration,
+    },
     /// A cursor is not where the caller believed it to be. It was not moved.
     #[error("the cursor {name} is not where it was expected to be; it was not moved")]
     CursorMoved {
@@ -354,6 +365,7 @@ impl Error {
             | Self::FromTheFuture { .. }
             | Self::DecimalsConflict { .. }
             | Self::EventFromTheFuture { .. }
+            | Self::ClaimHorizonTooShort { .. }
             | Self::CursorMoved { .. }
             | Self::OtherIdentity { .. }
             | Self::Insufficient { .. }
@@ -513,6 +525,9 @@ impl From<processed::Error> for Error {
             processed::Error::Engine(error) => error.into(),
             processed::Error::EventFromTheFuture { namespace, key, event_time, latest } => {
                 Self::EventFromTheFuture { namespace, key, event_time, latest }
+            }
+            processed::Error::HorizonTooShort { namespace, horizon, window } => {
+                Self::ClaimHorizonTooShort { namespace, horizon, window }
             }
             processed::Error::CursorMoved { name, found } => Self::CursorMoved { name, found },
             error => Self::Processed(error),

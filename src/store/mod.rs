@@ -32,6 +32,7 @@ use crate::engine::{self, Durability, Lsn, Running, Staged};
 use crate::ledger::LedgerRules;
 use crate::money::Asset;
 use crate::operations::{InProgress, Life};
+use crate::processed::ClaimRules;
 use crate::tokens::{Merged, Token, TokenKey, Update};
 
 use boots::BootLog;
@@ -66,6 +67,7 @@ pub struct Store {
     identity: Identity,
     durability: Durability,
     rules: LedgerRules,
+    claim_rules: ClaimRules,
     life: Life,
     /// Of operations that go on by a recovery which ended with an error.
     handles_to_hand_out: Mutex<Vec<InProgress>>,
@@ -82,6 +84,7 @@ pub struct Store {
 
 impl Store {
     fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, Error> {
+        let claim_rules = options.claim_rules()?;
         let engine = engine::open(disk, options.engine(), options.creates());
         let engine = engine.map_err(|error| identity_error(error, options))?;
         let running = Running::start(engine)?;
@@ -95,7 +98,8 @@ impl Store {
             rules: options.ledger_rules(),
             life,
             handles_to_hand_out: Mutex::default(),
-            operation_retention: options.operation_retention,
+            operation_retention: options.operation_retention.max(claim_rules.longest_horizon()),
+            claim_rules,
             equity_every: options.equity_every,
             boot_log: BootLog::new(clean),
             maintenance: MaintenanceLog::default(),
@@ -209,10 +213,10 @@ impl Store {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Staged<T, E>, Error> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        let (rules, life) = (&self.rules, &self.life);
+        let (rules, life, claim_rules) = (&self.rules, &self.life, &self.claim_rules);
         let mut logged = false;
         let staged = self.running.engine().stage(durability, purpose, |tx| {
-            let done = body(&mut Tx { tx, now, monotonic, rules, life })?;
+            let done = body(&mut Tx { tx, now, monotonic, rules, life, claim_rules })?;
             logged = self.boot_log.stage(tx);
             Ok(done)
         });

@@ -1,5 +1,6 @@
 //! What a store is opened with. All defaults and limits stand in one table, on [`Options`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::engine::journal::RoomOptions;
 use crate::engine::{Background, Durability, EngineOptions, MAX_SEGMENT_BYTES};
 use crate::ledger::{LedgerRules, Limits};
 use crate::money::Asset;
+use crate::processed::{ClaimBounds, ClaimRules};
 use crate::tokens::DEFAULT_FUTURE_TOLERANCE_MICROS;
 
 use super::identity::{Identity, Mode};
@@ -63,6 +65,8 @@ pub struct Options {
     pub(super) operation_retention: Duration,
     pub(super) equity_every: Option<Duration>,
     pub(super) health_limits: HealthLimits,
+    claims: BTreeMap<Box<str>, ClaimBounds>,
+    other_claims: ClaimBounds,
 }
 
 impl Options {
@@ -87,6 +91,8 @@ impl Options {
             operation_retention: LEAST_RETENTION,
             equity_every: None,
             health_limits: HealthLimits::new(),
+            claims: BTreeMap::new(),
+            other_claims: ClaimBounds::new(),
         }
     }
 
@@ -141,8 +147,21 @@ impl Options {
         self
     }
 
+    /// What is kept of the claims in `namespace`. Default: as [`Options::other_claims`].
+    pub fn claims(mut self, namespace: impl Into<Box<str>>, bounds: ClaimBounds) -> Self {
+        self.claims.insert(namespace.into(), bounds);
+        self
+    }
+
+    /// What is kept of the claims in every namespace that has no bounds of its own. Default: all of
+    /// them, for ever, as only the bot knows how late it may hear of an event.
+    pub fn other_claims(mut self, bounds: ClaimBounds) -> Self {
+        self.other_claims = bounds;
+        self
+    }
+
     /// How long the rows of operations are kept after their end. What their keys answer stays for
-    /// ever. Default and least: 24 hours.
+    /// ever. Default and least: 24 hours, or the longest horizon of claims where that is longer.
     pub fn operation_retention(mut self, retention: Duration) -> Self {
         self.operation_retention = retention.max(LEAST_RETENTION);
         self
@@ -198,7 +217,8 @@ impl Options {
     /// # Errors
     ///
     /// [`Error::Locked`], [`Error::Missing`], [`Error::OtherIdentity`], [`Error::Corrupt`],
-    /// [`Error::Version`], [`Error::Full`], [`Error::Io`]: in each case the files are as they were.
+    /// [`Error::Version`], [`Error::Full`], [`Error::Io`], [`Error::ClaimHorizonTooShort`]: in each
+    /// case the files are as they were.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.open_on(Arc::new(RealDisk::new(path.as_ref())))
     }
@@ -218,6 +238,11 @@ impl Options {
             limits: self.limits.clone(),
             future_tolerance_micros: self.future_tolerance_micros,
         }
+    }
+
+    pub(super) fn claim_rules(&self) -> Result<ClaimRules, Error> {
+        let named = self.claims.clone();
+        Ok(ClaimRules::new(named, self.other_claims, self.future_tolerance_micros)?)
     }
 
     pub(super) fn creates(&self) -> bool {

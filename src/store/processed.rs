@@ -1,7 +1,7 @@
 //! Claims and cursors of an open store, each call a commit or a snapshot of its own.
 
 use crate::clock::Timestamp;
-use crate::processed::{Claim, ClaimRecord};
+use crate::processed::{Claim, ClaimNamespace, ClaimRecord, ClaimStats};
 
 use super::{Error, Store};
 
@@ -41,6 +41,48 @@ impl<'a> StoreClaims<'a> {
     /// where the base was reopened under the read.
     pub fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<ClaimRecord>, Error> {
         Ok(self.store.snapshot().claims().get(namespace, key)?)
+    }
+
+    /// The figures of `namespace`; zeros where nothing was ever claimed in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoreClaims::get`].
+    pub fn stats(&self, namespace: &str) -> Result<ClaimStats, Error> {
+        let stats = self.store.snapshot().claims().stats(namespace)?;
+        Ok(self.judged(namespace, stats))
+    }
+
+    /// Every namespace in which something was ever claimed, with its figures, by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoreClaims::get`].
+    pub fn namespaces(&self) -> Result<Vec<ClaimNamespace>, Error> {
+        let snapshot = self.store.snapshot();
+        let namespaces = snapshot.claims().namespaces().map(|namespace| {
+            let ClaimNamespace { name, stats } = namespace?;
+            let stats = self.judged(&name, stats);
+            Ok(ClaimNamespace { name, stats })
+        });
+        namespaces.collect()
+    }
+
+    /// The figures with what only the store's options tell.
+    fn judged(&self, namespace: &str, stats: ClaimStats) -> ClaimStats {
+        let now = self.store.clock.now();
+        let inside_window = self.store.claim_rules.inside_window(namespace, &stats, now);
+        ClaimStats { inside_window, ..stats }
+    }
+
+    /// Lets go what the bounds do not keep, at most `limit` claims and at most 4,096, in one commit of
+    /// the store's durability; see [`ClaimsMut::prune`](crate::ClaimsMut::prune). Answers how many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Processed`] where the claims cannot be read; otherwise as [`Store::write`].
+    pub fn prune(&self, limit: usize) -> Result<usize, Error> {
+        self.store.write(|tx| Ok(tx.claims().prune(limit)?))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::{self, Lsn, Offline, Reader};
 use crate::ledger::{self, Finding, Ledger};
 use crate::money::Asset;
 use crate::operations::{self, Operations};
-use crate::processed::{Claims, Cursors};
+use crate::processed::{self, Claims, Cursors};
 use crate::tokens::Tokens;
 
 use super::Error;
@@ -56,11 +56,11 @@ impl Snapshot {
     }
 
     /// Computes everything that is derived anew and answers what differs: nothing in a sound store.
-    /// Reads every row of the ledger and of the operations.
+    /// Reads every row of the ledger, of the operations and of the claims.
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`] and [`Error::Operation`] where a row cannot be read, [`Error::SnapshotLost`].
+    /// [`Error::Ledger`], [`Error::Operation`] and [`Error::Processed`] where a row cannot be read, [`Error::SnapshotLost`].
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.inner)
     }
@@ -155,7 +155,7 @@ impl ReadOnly {
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`] and [`Error::Operation`] where a row cannot be read.
+    /// [`Error::Ledger`], [`Error::Operation`] and [`Error::Processed`] where a row cannot be read.
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.offline)
     }
@@ -183,5 +183,7 @@ impl ReadOnly {
 fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     let mut findings = ledger::verify(reader)?;
     findings.extend(operations::verify(reader)?);
+    let claims = processed::verify(reader)?.into_iter();
+    findings.extend(claims.map(|found| Finding::new(found.table, found.row, found.problem)));
     Ok(findings)
 }

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
 use crate::ledger::{self, LedgerMut, LedgerRules, LedgerTx};
 use crate::operations::{Life, OperationsMut};
-use crate::processed::{ClaimsMut, CursorsMut};
+use crate::processed::{ClaimRules, ClaimsMut, CursorsMut};
 use crate::tokens::TokensMut;
 
 /// A transaction: reads the newest staged state, stages changes over it, and is the only one that
@@ -20,6 +20,7 @@ pub struct Tx<'a> {
     pub(super) monotonic: Duration,
     pub(super) rules: &'a LedgerRules,
     pub(super) life: &'a Life,
+    pub(super) claim_rules: &'a ClaimRules,
 }
 
 impl Tx<'_> {
@@ -39,7 +40,7 @@ impl Tx<'_> {
 
     /// The claims on events outside, to look up and to make.
     pub fn claims(&mut self) -> ClaimsMut<'_> {
-        ClaimsMut::new(self.tx, self.now, self.rules.future_tolerance_micros)
+        ClaimsMut::new(self.tx, self.claim_rules, self.now)
     }
 
     /// The cursors, to read and to move.
@@ -50,7 +51,7 @@ impl Tx<'_> {
     /// The operations, to begin, run and settle, and to read.
     pub fn operations(&mut self) -> OperationsMut<'_> {
         let ledger = LedgerTx::new(self.tx, self.rules, self.now);
-        OperationsMut::new(ledger, self.life, self.now, self.monotonic)
+        OperationsMut::new(ledger, self.life, self.claim_rules, self.now, self.monotonic)
     }
 
     /// The clock's time when the transaction began.

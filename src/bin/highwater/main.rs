@@ -1,10 +1,12 @@
 //! `highwater`: the command-line program. It replays trades into a store, shows what a store
-//! knows of its tokens, tells what state a store is in, and does what is due in it.
+//! knows of its tokens and which events it dealt with, tells what state a store is in, and does what
+//! is due in it.
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
 //! does stands in the module of its name. Only `replay` and `maintain` write to a store.
 
 mod batches;
+mod claims;
 mod columns;
 mod failure;
 mod health;
@@ -45,6 +47,9 @@ enum Command {
     /// Show tokens; never writes
     #[command(subcommand)]
     Tokens(tokens::Command),
+    /// Show which outside events were dealt with; never writes
+    #[command(after_help = claims::EXAMPLES)]
+    Claims(claims::Arguments),
     /// Tell what state a store is in, a crashed or damaged one too; never writes
     #[command(after_help = info::EXAMPLES)]
     Info(info::Arguments),
@@ -91,6 +96,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     let outcome = match command {
         Command::Replay(arguments) => replay::run(arguments, &mut out),
         Command::Tokens(command) => tokens::run(command, &mut out),
+        Command::Claims(arguments) => claims::run(arguments, &mut out),
         Command::Info(arguments) => info::run(arguments, &mut out),
         Command::Health(arguments) => health::run(arguments, &mut out),
         Command::Maintain(arguments) => maintain::run(arguments, &mut out),

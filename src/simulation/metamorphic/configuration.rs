@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::disk::CrashStyle;
 use crate::simulation::cast::Coin;
 use crate::simulation::subject::translate;
-use crate::{Background, Durability, KeepLog, Mode, Options};
+use crate::{Background, ClaimBounds, Durability, KeepLog, Mode, Options};
 use fastrand::Rng;
 
 const KIB: u64 = 1024;
@@ -140,6 +140,7 @@ impl Configuration {
             .snapshot_limit_bytes(1 << 40)
             .sync_interval(Duration::from_millis(1))
             .seed(self.seed)
+            .claims("volley", ClaimBounds::new().count(5))
     }
 }
 

@@ -71,6 +71,12 @@ fn of(tables: &Tables<'_>) -> String {
     }
     assert_eq!(by_namespace, claims.len(), "claims by namespace and all of them");
     show_all(&mut text, "claim", claims);
+    let namespaces = both_ways(|| tables.claims.namespaces());
+    for namespace in &namespaces {
+        let stats = tables.claims.stats(&namespace.name).expect("a namespace reads");
+        assert_eq!(stats, namespace.stats, "{namespace:?}");
+    }
+    show_all(&mut text, "namespace of claims", namespaces);
     let cursors = both_ways(|| tables.cursors.iter());
     for cursor in &cursors {
         let value = tables.cursors.get(&cursor.name).expect("a cursor reads");

@@ -7,6 +7,7 @@ use crate::simulation::choices::Choices;
 use crate::simulation::model::Model;
 use crate::simulation::play::{is_possible, play};
 use crate::simulation::script::{self, Line, START_MICROS};
+use crate::simulation::setup::claim_bounds;
 
 /// A script that refuses at every turn would hold the store against nothing.
 #[test]
@@ -15,6 +16,7 @@ fn scripts_reach_everything_and_keep_the_books() {
     for seed in 0..1_500 {
         let mut rng = Choices::from_seed(seed);
         let mut model = Model::new(START_MICROS);
+        model.limits.claims = claim_bounds(&mut rng);
         model.open();
         for number in 0..80 {
             let action = script::draw(&mut rng, &model);
@@ -46,6 +48,7 @@ const EXPECTED: &[&str] = &[
     "Posted",
     "Existing",
     "Duplicate",
+    "TooOld",
     "AlreadyDone",
     "Insufficient",
     "DuplicatePosition",

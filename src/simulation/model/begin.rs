@@ -1,6 +1,7 @@
 //! Beginning an operation: everything that may stand in its way, and what it takes.
 
 use super::book::{Held, Position};
+use super::claims::Kept;
 use super::effect::{Role, Scope};
 use super::words::*;
 use super::{Model, Operation};
@@ -49,22 +50,26 @@ impl Model {
         if self.recovery_needed {
             return Outcome::unchanged(Reply::RecoveryNeeded);
         }
-        let claimed = intent.claim.and_then(|claim| self.claims.get(&named(claim)));
-        if let (None, Some(claimed)) = (inherited, claimed) {
-            return Outcome::unchanged(Reply::Duplicate(*claimed));
-        }
         let retry_of = known.filter(|_| again);
-        let intent = &Intent { claim: intent.claim.or(inherited), ..intent.clone() };
+        let intent = &Intent { claim: inherited.or(intent.claim), ..intent.clone() };
+        let heir_of = retry_of.filter(|_| inherited.is_some());
+        if let Some(reply) = self.claimed_by_others(intent.claim, heir_of) {
+            return Outcome::unchanged(reply);
+        }
         match self.attempt(|next| next.take_up(intent, retry_of, start)) {
             Ok(number) => Outcome::done(Reply::New(number)),
             Err(first) if RELIEVED_BY_A_SWEEP.iter().any(|reply| first.contains(reply)) => {
                 let after_sweep = self.attempt(|next| {
                     next.sweep();
                     next.close_empty_positions();
-                    next.take_up(intent, retry_of, start)
+                    // What was swept may have let claims go, and the watermark passed this one.
+                    match next.claimed_by_others(intent.claim, heir_of) {
+                        Some(reply) => Ok(reply),
+                        None => next.take_up(intent, retry_of, start).map(Reply::New),
+                    }
                 });
                 match after_sweep {
-                    Ok(number) => Outcome::done(Reply::New(number)),
+                    Ok(reply) => Outcome::done(reply),
                     Err(second) => Outcome::refused(&first | &second),
                 }
             }
@@ -121,8 +126,9 @@ impl Model {
         self.open_positions(number);
         self.reserve(number, &mut refusals);
         self.keys.insert(intent.key, number);
-        if let Some((namespace, key, _)) = intent.claim {
-            self.claims.insert((namespace, key), Claimed::InFlight(number));
+        if let Some((namespace, key, at)) = intent.claim {
+            let claimed = Claimed::InFlight(number);
+            self.put_claim((namespace, key), Kept { claimed, at, operation: Some(number) });
         }
         if let Some((name, _, value)) = intent.cursor {
             self.cursors.insert(name, value);
@@ -190,7 +196,9 @@ impl Model {
                 refusals.insert(Reply::CursorMoved);
             }
         }
-        let is_new = |claim: &(u8, u8, i64)| !self.claims.contains_key(&(claim.0, claim.1));
+        let is_new = |claim: &(u8, u8, i64)| {
+            !self.claims.contains_key(&(claim.0, claim.1)) && !self.is_too_old(*claim)
+        };
         if intent.claim.filter(is_new).is_some_and(|(_, _, at)| self.is_from_the_future(at)) {
             refusals.insert(Reply::FromTheFuture);
         }

@@ -40,6 +40,8 @@ pub(crate) enum Deed {
         key: u8,
         at: i64,
     },
+    /// Lets claims go that only grew old.
+    PruneClaims,
     SetCursor {
         name: u8,
         expected: Option<u8>,
@@ -51,6 +53,11 @@ pub(crate) enum Deed {
     Upsert(Saying),
 }
 
+/// Whether nothing was refused, and nothing changed.
+fn says_nothing_new(reply: &Reply) -> bool {
+    matches!(reply, Reply::Duplicate(_) | Reply::TooOld | Reply::AlreadyDone)
+}
+
 impl Model {
     pub(crate) fn is_from_the_future(&self, time: i64) -> bool {
         time > self.now.saturating_add(TOLERANCE_MICROS)
@@ -59,7 +66,7 @@ impl Model {
     pub(crate) fn by_hand(&mut self, deed: &Deed) -> Outcome {
         let done = self.attempt(|next| next.deed(deed));
         match done {
-            Ok(reply @ (Reply::Duplicate(_) | Reply::AlreadyDone)) => Outcome::unchanged(reply),
+            Ok(reply) if says_nothing_new(&reply) => Outcome::unchanged(reply),
             Ok(reply) => Outcome::done(reply),
             Err(refusals) => Outcome::refused(refusals),
         }
@@ -72,11 +79,7 @@ impl Model {
         for deed in deeds {
             let outcome = self.by_hand(deed);
             changed |= outcome.changed;
-            let refused = !outcome.changed
-                && !outcome
-                    .replies
-                    .iter()
-                    .any(|reply| matches!(reply, Reply::Duplicate(_) | Reply::AlreadyDone));
+            let refused = !outcome.changed && !outcome.replies.iter().any(says_nothing_new);
             if refused && all_or_nothing {
                 *self = before;
                 return outcome;
@@ -133,16 +136,8 @@ impl Model {
             }
             Deed::Halt => Ok(self.switch(true)),
             Deed::Resume => Ok(self.switch(false)),
-            Deed::Claim { namespace, key, at } => {
-                if let Some(claimed) = self.claims.get(&(*namespace, *key)) {
-                    return Ok(Reply::Duplicate(*claimed));
-                }
-                if self.is_from_the_future(*at) {
-                    return Err(refuse(Reply::FromTheFuture));
-                }
-                self.claims.insert((*namespace, *key), Claimed::Recorded);
-                Ok(Reply::Done)
-            }
+            Deed::Claim { namespace, key, at } => self.claim((*namespace, *key, *at)),
+            Deed::PruneClaims => Ok(self.prune_claims()),
             Deed::SetCursor { name, expected, value } => {
                 if self.cursors.get(name) != expected.as_ref() {
                     return Err(refuse(Reply::CursorMoved));

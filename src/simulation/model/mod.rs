@@ -8,6 +8,7 @@
 mod alone;
 mod begin;
 pub(crate) mod book;
+pub(crate) mod claims;
 pub(crate) mod effect;
 #[cfg(test)]
 mod examples;
@@ -34,7 +35,9 @@ pub(crate) struct Model {
     pub(crate) operations: Vec<Operation>,
     /// The operation that a key names.
     pub(crate) keys: BTreeMap<u8, OperationNumber>,
-    pub(crate) claims: BTreeMap<(u8, u8), Claimed>,
+    pub(crate) claims: BTreeMap<(u8, u8), claims::Kept>,
+    /// What is known of the claims that were let go, by namespace.
+    pub(crate) let_go: BTreeMap<u8, claims::LetGo>,
     pub(crate) cursors: BTreeMap<u8, u8>,
     /// What was said of each token.
     pub(crate) tokens: BTreeMap<u8, tokens::Known>,
@@ -61,6 +64,9 @@ pub(crate) struct Model {
 pub(crate) struct Limits {
     pub(crate) open_positions: Option<usize>,
     pub(crate) cost: Option<Amount>,
+    /// What is kept of the claims in each namespace.
+    #[serde(default)]
+    pub(crate) claims: [claims::Bounds; claims::NAMESPACES as usize],
 }
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The ends of an operation, and the ways on from a failure.
 
 use super::Model;
+use super::claims::Kept;
 use super::effect::Undo;
 use super::words::*;
 
@@ -28,12 +29,12 @@ impl Model {
         one.finished_at = Some(now);
         one.undo.clear();
         let claim = one.intent.claim;
-        if let Some((namespace, key, _)) = claim {
-            let outcome = match status {
+        if let Some((namespace, key, at)) = claim {
+            let claimed = match status {
                 Status::Completed => Claimed::Completed,
                 _ => Claimed::RolledBack,
             };
-            self.claims.insert((namespace, key), outcome);
+            self.put_claim((namespace, key), Kept { claimed, at, operation: Some(number) });
         }
     }
 

@@ -202,6 +202,7 @@ pub(crate) enum Reply {
     // It was done before, or is not to be done again.
     Existing(OperationNumber),
     Duplicate(Claimed),
+    TooOld,
     AlreadyDone,
     /// Somebody else was faster.
     Raced,

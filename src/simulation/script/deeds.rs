@@ -65,6 +65,7 @@ pub(super) fn deed(rng: &mut Choices<'_>, model: &Model) -> Deed {
             key: rng.u8(..4),
             at: model.now + rng.i64(-50..8) * 60 * SECOND,
         },
+        21 if rng.u8(..3) == 0 => Deed::PruneClaims,
         21..24 => {
             let (name, expected, value) = cursor(rng, model);
             Deed::SetCursor { name, expected, value }

@@ -93,6 +93,7 @@ pub(crate) fn begin(
             BegunStarted::New(handle) => began(handle.id(), Owned::InProgress(handle)),
             BegunStarted::Existing(key) => existing(key),
             BegunStarted::Duplicate(state) => Reply::Duplicate(claimed(state)).into(),
+            BegunStarted::TooOld => Reply::TooOld.into(),
         });
     }
     let begun = match again {
@@ -103,6 +104,7 @@ pub(crate) fn begin(
         Begun::New(handle) => began(handle.id(), Owned::Pending(handle)),
         Begun::Existing(key) => existing(key),
         Begun::Duplicate(state) => Reply::Duplicate(claimed(state)).into(),
+        Begun::TooOld => Reply::TooOld.into(),
     })
 }
 

@@ -68,8 +68,13 @@ fn in_a_commit(tx: &mut Tx<'_>, deed: &Deed) -> Result<Reply, Error> {
             match tx.claims().claim(&namespace(*space), &[*key], at)? {
                 Claim::New => Reply::Done,
                 Claim::Duplicate(state) => Reply::Duplicate(claimed(state)),
+                Claim::TooOld => Reply::TooOld,
             }
         }
+        Deed::PruneClaims => match tx.claims().prune(usize::MAX)? {
+            0 => Reply::AlreadyDone,
+            _ => Reply::Done,
+        },
         Deed::SetCursor { name, expected, value } => {
             let expected = expected.map(|value| [value]);
             let expected = expected.as_ref().map(|value| &value[..]);

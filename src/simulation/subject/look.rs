@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::Timestamp;
 use crate::ledger::Ledger;
 use crate::ledger::{HoldKind, Position};
 use crate::money::Money;
 use crate::operations::{FailureClass, KeyState, Operation};
+use crate::processed::ClaimNamespace;
 use crate::store::{Error, Snapshot};
 
 use super::{deeds, tokens, translate};
 use crate::simulation::cast::{Coin, Kind, Owner, pair};
 use crate::simulation::model::book::Held;
+use crate::simulation::model::claims::Figures;
 use crate::simulation::model::effect::Role;
 use crate::simulation::model::words::{Class, Leg, NewPosition, Status};
 use crate::simulation::view::{View, netted};
@@ -57,7 +60,16 @@ pub(crate) fn view(snapshot: &Snapshot) -> Result<View, Error> {
         let claim = claim?;
         let space = claim.namespace.strip_prefix("events-").unwrap_or(&claim.namespace);
         let name = format!("claim {} in {space}", claim.key[0]);
-        view.show(name, deeds::claimed(claim.record.state));
+        let record = claim.record;
+        view.show(name, (deeds::claimed(record.state), record.event_time.as_micros()));
+    }
+    for namespace in snapshot.claims().namespaces() {
+        let ClaimNamespace { name, stats } = namespace?;
+        let space = name.strip_prefix("events-").unwrap_or(&name);
+        let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
+        let (oldest, watermark) = (micros(stats.oldest), micros(stats.watermark));
+        let figures: Figures = (stats.size, stats.in_flight, stats.pruned, oldest, watermark);
+        view.show(format!("claims in {space}"), figures);
     }
     for cursor in snapshot.cursors().iter() {
         let cursor = cursor?;

@@ -2,7 +2,7 @@
 
 mod answers;
 mod calls;
-mod deeds;
+pub(crate) mod deeds;
 mod intents;
 pub(crate) mod look;
 mod recoveries;

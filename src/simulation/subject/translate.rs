@@ -1,8 +1,11 @@
 //! What the model calls by short names, as the store wants to be told it.
 
+use std::time::Duration;
+
 use crate::ledger::{AccountKind, CostMethod};
 use crate::ledger::{Effect, EntryId, Fill, Leg, Limits, NewPosition, PositionId};
 use crate::money::{Amount, Asset, Money, Price};
+use crate::processed::ClaimBounds;
 
 use crate::simulation::cast::{Coin, Kind};
 use crate::simulation::model::words::{self, Method, Part, Sum};
@@ -50,6 +53,17 @@ pub(crate) fn limits(told: crate::simulation::model::Limits) -> Limits {
         limits = limits.position_cost(money((Coin::Usd, most)));
     }
     limits
+}
+
+pub(crate) fn claim_bounds(told: crate::simulation::model::claims::Bounds) -> ClaimBounds {
+    let mut bounds = ClaimBounds::new();
+    if let Some(most) = told.count {
+        bounds = bounds.count(most as u64);
+    }
+    if let Some(micros) = told.horizon_micros {
+        bounds = bounds.horizon(Duration::from_micros(micros.unsigned_abs()));
+    }
+    bounds
 }
 
 pub(crate) fn tag(number: u8) -> String {

@@ -5,7 +5,7 @@ use crate::engine::Reader;
 use crate::ledger::{self, Effect, EntryId, Fill, Ledger, NewPosition, OperationId, PositionId};
 use crate::money::{Amount, Asset, Money, Price, TokenKey};
 use crate::operations::{self, Failure, Intent, Operations, Verdict};
-use crate::processed::{Claims, Cursors};
+use crate::processed::{self, Claims, Cursors};
 use crate::store::{Error, Store};
 use crate::tokens::{Tokens, Update};
 
@@ -23,9 +23,11 @@ pub(super) fn look_at_everything(reader: &dyn Reader) {
     ledger_and_operations(reader);
     let (claims, cursors) = (Claims::new(reader), Cursors::new(reader));
     let _ = (claims.all().rev().count(), claims.iter("copied").count());
+    let _ = (claims.namespaces().rev().count(), claims.stats("copied").is_ok());
     let _ = cursors.iter().count();
     let _ = ledger::verify(reader);
     let _ = operations::verify(reader);
+    let _ = processed::verify(reader);
 }
 
 /// Calls that read rows before they write: each does what it says or refuses, whatever the rows are.
@@ -51,6 +53,7 @@ pub(super) fn do_everything(store: &Store) {
     let _ = (
         store.claims().claim("copied", b"first done", at),
         store.cursors().set("height", None, b""),
+        store.claims().prune(MANY),
     );
     let operations = store.operations();
     let fill = |id: &str| Fill::new("raydium", id.to_owned(), bonks.clone(), dollars.clone());
