@@ -101,7 +101,7 @@ pub use ledger::{
     OperationId, Position, PositionId, ShareOfEquity,
 };
 pub use lock_table::{KeyGuard, LockTable, Locking};
-pub use money::{Amount, Asset, Money, Price, Rounded, Rounding};
+pub use money::{Amount, Asset, Money, Price, Ratio, Rounded, Rounding};
 pub use operations::{
     Attention, Begun, BegunStarted, Call, Case, Checkpoint, Completed, Event, ExternalId, Failed,
     Failure, FailureClass, InProgress, Intent, KeyState, Kind, Operation, Operations,
@@ -117,7 +117,10 @@ pub use store::{
     Maintainer, Mode, Opening, Options, ReadOnly, Reason, Recovery, Refused, Snapshot, Stats,
     Store, StoreClaims, StoreCursors, StoreLedger, StoreOperations, StoreTokens, Ticket, Tx,
 };
-pub use tokens::{Changes, Merged, Observed, Tick, Token, TokenKey, Tokens, TokensMut, Update};
+pub use tokens::{
+    Candle, Changes, History, Merged, Move, Observed, Recorded, Resolution, Retention, Retraction,
+    Tick, Token, TokenHistory, TokenKey, Tokens, TokensMut, Update,
+};
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

@@ -6,6 +6,7 @@
 
 mod cli {
     mod claims;
+    mod history;
     mod look;
     mod place;
     mod replay;

@@ -1,5 +1,9 @@
 //! Tokens as a bot meets them: through a store.
 
+#[cfg(feature = "simulation")]
+#[path = "tokens/power_cuts.rs"]
+mod power_cuts;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 

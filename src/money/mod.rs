@@ -13,6 +13,7 @@ mod decimal;
 mod error;
 mod key;
 mod price;
+mod ratio;
 mod rounding;
 #[cfg(feature = "serde")]
 mod text;
@@ -22,4 +23,6 @@ pub use asset::{Asset, Money};
 pub use error::{Error, KeyFault, KeyPart};
 pub use key::TokenKey;
 pub use price::Price;
+pub use ratio::Ratio;
+pub(crate) use ratio::compare_fractions;
 pub use rounding::{Rounded, Rounding};

@@ -148,6 +148,14 @@ pub enum Error {
         /// The decimals refused.
         given: u8,
     },
+    /// A tick cannot be taken back: the token's history does not reach that far. Nothing was changed.
+    #[error("the history of {key} does not reach back to {} us", observed_at.as_micros())]
+    HistoryIncomplete {
+        /// The token.
+        key: TokenKey,
+        /// The time of the tick.
+        observed_at: Timestamp,
+    },
     /// There is not enough of an asset. What is set aside for others is not available. A shortfall of
     /// a fact can be covered; see [`Effect::cover_shortfall`](crate::Effect::cover_shortfall).
     #[error("{account}: {short} {asset} are missing", asset = short.asset())]
@@ -364,6 +372,7 @@ impl Error {
             | Self::Stalled { .. }
             | Self::FromTheFuture { .. }
             | Self::DecimalsConflict { .. }
+            | Self::HistoryIncomplete { .. }
             | Self::EventFromTheFuture { .. }
             | Self::ClaimHorizonTooShort { .. }
             | Self::CursorMoved { .. }
@@ -485,6 +494,9 @@ impl From<tokens::Error> for Error {
             }
             tokens::Error::DecimalsConflict { key, known, given } => {
                 Self::DecimalsConflict { key, known, given }
+            }
+            tokens::Error::HistoryIncomplete { key, observed_at } => {
+                Self::HistoryIncomplete { key, observed_at }
             }
             error => Self::Token(error),
         }

@@ -8,6 +8,7 @@ pub(crate) mod codecs;
 mod error;
 mod handles;
 mod health;
+mod history;
 mod identity;
 mod ledger;
 mod maintenance;
@@ -33,7 +34,7 @@ use crate::ledger::LedgerRules;
 use crate::money::Asset;
 use crate::operations::{InProgress, Life};
 use crate::processed::ClaimRules;
-use crate::tokens::{Merged, Token, TokenKey, Update};
+use crate::tokens::{History, Merged, Token, TokenKey, Update};
 
 use boots::BootLog;
 use maintenance::MaintenanceLog;
@@ -80,6 +81,7 @@ pub struct Store {
     memtable_bytes: u64,
     journal_bytes: u64,
     clock: Arc<dyn Clock>,
+    history: Option<History>,
 }
 
 impl Store {
@@ -90,6 +92,7 @@ impl Store {
         let running = Running::start(engine)?;
         let engine = running.engine();
         let clean = engine.opening().clean;
+        let history = history::settle(&running, options.history.as_ref())?;
         let life = Life::new(&engine.snapshot(), engine.epoch(), options.seeds()?)?;
         Ok(Self {
             running,
@@ -107,6 +110,7 @@ impl Store {
             memtable_bytes: options.memtable_bytes(),
             journal_bytes: options.expected_journal_bytes(),
             clock: options.clock.clone(),
+            history,
         })
     }
 
@@ -213,10 +217,11 @@ impl Store {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Staged<T, E>, Error> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        let (rules, life, claim_rules) = (&self.rules, &self.life, &self.claim_rules);
+        let (rules, life, history) = (&self.rules, &self.life, self.history.as_ref());
+        let claim_rules = &self.claim_rules;
         let mut logged = false;
         let staged = self.running.engine().stage(durability, purpose, |tx| {
-            let done = body(&mut Tx { tx, now, monotonic, rules, life, claim_rules })?;
+            let done = body(&mut Tx { tx, now, monotonic, rules, life, claim_rules, history })?;
             logged = self.boot_log.stage(tx);
             Ok(done)
         });

@@ -12,7 +12,7 @@ use crate::engine::{Background, Durability, EngineOptions, MAX_SEGMENT_BYTES};
 use crate::ledger::{LedgerRules, Limits};
 use crate::money::Asset;
 use crate::processed::{ClaimBounds, ClaimRules};
-use crate::tokens::DEFAULT_FUTURE_TOLERANCE_MICROS;
+use crate::tokens::{DEFAULT_FUTURE_TOLERANCE_MICROS, History};
 
 use super::identity::{Identity, Mode};
 use super::{Error, HealthLimits, Store};
@@ -67,6 +67,7 @@ pub struct Options {
     pub(super) health_limits: HealthLimits,
     claims: BTreeMap<Box<str>, ClaimBounds>,
     other_claims: ClaimBounds,
+    pub(super) history: Option<History>,
 }
 
 impl Options {
@@ -93,6 +94,7 @@ impl Options {
             health_limits: HealthLimits::new(),
             claims: BTreeMap::new(),
             other_claims: ClaimBounds::new(),
+            history: None,
         }
     }
 
@@ -164,6 +166,14 @@ impl Options {
     /// ever. Default and least: 24 hours, or the longest horizon of claims where that is longer.
     pub fn operation_retention(mut self, retention: Duration) -> Self {
         self.operation_retention = retention.max(LEAST_RETENTION);
+        self
+    }
+
+    /// What the store keeps of prices beside the marks. Stored in the store: once it has a history it
+    /// goes on having one, also where a later opening does not ask for it; where one does, what it says
+    /// replaces what was stored. Default: as stored; of a new store, nothing.
+    pub fn history(mut self, history: History) -> Self {
+        self.history = Some(history);
         self
     }
 

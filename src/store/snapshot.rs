@@ -9,7 +9,7 @@ use crate::ledger::{self, Finding, Ledger};
 use crate::money::Asset;
 use crate::operations::{self, Operations};
 use crate::processed::{self, Claims, Cursors};
-use crate::tokens::Tokens;
+use crate::tokens::{self, Tokens};
 
 use super::Error;
 use super::boots::{self, Boot};
@@ -56,11 +56,12 @@ impl Snapshot {
     }
 
     /// Computes everything that is derived anew and answers what differs: nothing in a sound store.
-    /// Reads every row of the ledger, of the operations and of the claims.
+    /// Reads every row of the ledger, of the operations, of the claims and of the history of prices.
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`], [`Error::Operation`] and [`Error::Processed`] where a row cannot be read, [`Error::SnapshotLost`].
+    /// [`Error::Ledger`], [`Error::Operation`], [`Error::Processed`] and [`Error::Token`] where a row
+    /// cannot be read, [`Error::SnapshotLost`].
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.inner)
     }
@@ -155,7 +156,8 @@ impl ReadOnly {
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`], [`Error::Operation`] and [`Error::Processed`] where a row cannot be read.
+    /// [`Error::Ledger`], [`Error::Operation`], [`Error::Processed`] and [`Error::Token`] where a row
+    /// cannot be read.
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.offline)
     }
@@ -185,5 +187,7 @@ fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     findings.extend(operations::verify(reader)?);
     let claims = processed::verify(reader)?.into_iter();
     findings.extend(claims.map(|found| Finding::new(found.table, found.row, found.problem)));
+    let history = tokens::verify(reader)?.into_iter();
+    findings.extend(history.map(|found| Finding::new(found.table, found.row, found.problem)));
     Ok(findings)
 }

@@ -7,7 +7,7 @@ use crate::engine::{self, Lsn};
 use crate::ledger::{self, LedgerMut, LedgerRules, LedgerTx};
 use crate::operations::{Life, OperationsMut};
 use crate::processed::{ClaimRules, ClaimsMut, CursorsMut};
-use crate::tokens::TokensMut;
+use crate::tokens::{History, TokensMut};
 
 /// A transaction: reads the newest staged state, stages changes over it, and is the only one that
 /// does. Nothing happens before the closure that was given it returns `Ok`; where the closure
@@ -21,12 +21,14 @@ pub struct Tx<'a> {
     pub(super) rules: &'a LedgerRules,
     pub(super) life: &'a Life,
     pub(super) claim_rules: &'a ClaimRules,
+    pub(super) history: Option<&'a History>,
 }
 
 impl Tx<'_> {
     /// The tokens, to read and to update.
     pub fn tokens(&mut self) -> TokensMut<'_> {
-        TokensMut::new(self.tx, self.now, self.rules.future_tolerance_micros, ledger::scale_of)
+        let tolerance = self.rules.future_tolerance_micros;
+        TokensMut::new(self.tx, self.now, tolerance, ledger::scale_of).with_history(self.history)
     }
 
     /// The ledger, to read and to book what is no operation.

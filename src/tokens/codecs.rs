@@ -1,6 +1,7 @@
 //! The codecs of tokens, as the fuzzing looks at them.
 
 use super::TOKENS;
+use super::history::{CANDLES, HISTORY, HISTORY_SETTINGS, QUARANTINE, RETRACTED, TICKS, recoding};
 use super::row;
 use crate::codec::{Form, Recoding};
 use crate::money::TokenKey;
@@ -14,4 +15,12 @@ pub(crate) const CODECS: &[Recoding] = &[
         TokenKey::from_bytes(bytes).map(|key| key.as_bytes().to_vec())
     })
     .with(Form::OpenEnd),
+    Recoding::row("tick", &[TICKS.0], recoding::tick),
+    Recoding::row("tick key", &[TICKS.0, QUARANTINE.0, RETRACTED.0], recoding::tick_key),
+    Recoding::row("candle", &[CANDLES.0], recoding::candle),
+    Recoding::row("candle key", &[CANDLES.0], recoding::candle_key),
+    Recoding::row("token history", &[HISTORY.0], recoding::history),
+    Recoding::row("quarantined tick", &[QUARANTINE.0], recoding::quarantined),
+    Recoding::row("retracted tick", &[RETRACTED.0], recoding::retracted),
+    Recoding::row("history settings", &[HISTORY_SETTINGS.0], recoding::settings),
 ];

@@ -58,11 +58,46 @@ pub enum Error {
         limit: usize,
     },
 
+    /// A tick cannot be taken back: the history does not reach that far, so that nobody could tell what
+    /// the token would be without it. Nothing was changed.
+    #[error("the history of {key} does not reach back to {} us", observed_at.as_micros())]
+    HistoryIncomplete {
+        /// The token.
+        key: TokenKey,
+        /// The time of the tick.
+        observed_at: Timestamp,
+    },
+
+    /// There is no such tick in the history. Nothing was changed.
+    #[error("{key} has no such tick of {} us", observed_at.as_micros())]
+    UnknownTick {
+        /// The token.
+        key: TokenKey,
+        /// The time of the tick.
+        observed_at: Timestamp,
+    },
+
+    /// The tick does not wait in quarantine. Nothing was changed.
+    #[error("no such tick of {key} of {} us waits in quarantine", observed_at.as_micros())]
+    NotQuarantined {
+        /// The token.
+        key: TokenKey,
+        /// The time of the tick.
+        observed_at: Timestamp,
+    },
+
     /// The stored row cannot be read.
     #[error("the stored row of {key} cannot be read")]
     CorruptRow {
         /// The token.
         key: TokenKey,
+        /// What is wrong with its bytes.
+        source: codec::Error,
+    },
+
+    /// The row that says what the store keeps of prices cannot be read.
+    #[error("the settings of the history cannot be read")]
+    CorruptHistorySettings {
         /// What is wrong with its bytes.
         source: codec::Error,
     },
@@ -90,8 +125,14 @@ impl Error {
             Self::FromTheFuture { .. }
             | Self::DecimalsConflict { .. }
             | Self::DecimalsOutOfRange { .. }
-            | Self::TooLong { .. } => true,
-            Self::CorruptRow { .. } | Self::CorruptKey { .. } | Self::Engine(_) => false,
+            | Self::TooLong { .. }
+            | Self::HistoryIncomplete { .. }
+            | Self::UnknownTick { .. }
+            | Self::NotQuarantined { .. } => true,
+            Self::CorruptRow { .. }
+            | Self::CorruptHistorySettings { .. }
+            | Self::CorruptKey { .. }
+            | Self::Engine(_) => false,
         }
     }
 }

@@ -87,6 +87,16 @@ impl<'a> State<'a> {
         }
     }
 
+    /// What would be known if `update` said nothing of a price.
+    pub(super) fn of_all_but_price(update: &'a Update) -> Self {
+        let times = [
+            update.symbol.as_ref().map(|symbol| symbol.observed_at),
+            update.name.as_ref().map(|name| name.observed_at),
+            update.market_cap.map(|market_cap| market_cap.observed_at),
+        ];
+        Self { marks: None, first_seen: times.into_iter().flatten().min(), ..Self::of(update) }
+    }
+
     /// What is known if both this and `other` are.
     pub(super) fn join(self, other: Self) -> Result<Self, DecimalsDiffer> {
         let decimals = match (self.decimals, other.decimals) {
@@ -152,7 +162,7 @@ impl<'a> State<'a> {
 }
 
 impl<'a> TickRef<'a> {
-    fn of(update: &'a Update, price: &Observed<Price>) -> Self {
+    pub(super) fn of(update: &'a Update, price: &Observed<Price>) -> Self {
         Self {
             observed_at: price.observed_at,
             seq: update.seq,
@@ -164,16 +174,43 @@ impl<'a> TickRef<'a> {
 
 impl<'a> Marks<'a> {
     /// The marks of a token with this one price.
-    fn of(tick: TickRef<'a>) -> Self {
+    pub(super) fn of(tick: TickRef<'a>) -> Self {
         Self { current: tick, first: tick, max: tick, min: tick }
     }
 
-    fn join(self, other: Self) -> Self {
+    pub(super) fn join(self, other: Self) -> Self {
         Self {
             current: self.current.max(other.current),
             first: self.first.min(other.first),
             max: higher(self.max, other.max),
             min: lower(self.min, other.min),
+        }
+    }
+}
+
+/// Marks of ticks that come one after the other.
+pub(super) struct OwnedMarks {
+    current: Tick,
+    first: Tick,
+    max: Tick,
+    min: Tick,
+}
+
+impl OwnedMarks {
+    pub(super) fn of(marks: Marks<'_>) -> Self {
+        let Marks { current, first, max, min } = marks;
+        Self { current: current.into(), first: first.into(), max: max.into(), min: min.into() }
+    }
+
+    pub(super) fn borrowed(&self) -> Marks<'_> {
+        let Self { current, first, max, min } = self;
+        Marks { current: current.into(), first: first.into(), max: max.into(), min: min.into() }
+    }
+
+    pub(super) fn take(&mut self, tick: &Tick) {
+        let joined = self.borrowed().join(Marks::of(tick.into()));
+        if joined != self.borrowed() {
+            *self = Self::of(joined);
         }
     }
 }
@@ -192,6 +229,13 @@ fn borrow(text: &Observed<Box<str>>) -> Observed<&str> {
 
 fn own(text: Observed<&str>) -> Observed<Box<str>> {
     Observed { observed_at: text.observed_at, value: text.value.into() }
+}
+
+impl<'a> From<&'a Tick> for TickRef<'a> {
+    fn from(tick: &'a Tick) -> Self {
+        let Tick { observed_at, seq, source, price } = tick;
+        Self { observed_at: *observed_at, seq: *seq, source, price: *price }
+    }
 }
 
 impl From<TickRef<'_>> for Tick {

@@ -5,12 +5,15 @@
 //!   writers, and the row ends up the same to the byte.
 //! - Nothing an update leaves out is ever cleared, and no update lowers the high-water mark.
 //! - An update that says nothing new writes nothing.
+//! - Where the store keeps a [`History`], every tick is a row beside them (`history`), and one that should
+//!   never have been believed can be taken back.
 //!
 //! This module knows no files, no journal and no commits: it reads and stages rows.
 
 #[cfg(feature = "simulation")]
 pub(crate) mod codecs;
 mod error;
+mod history;
 mod merge;
 mod row;
 mod token;
@@ -18,6 +21,11 @@ mod update;
 mod view;
 
 pub use error::Error;
+pub use history::{
+    Candle, History, HistoryIter, Move, PricePoint, Purged, QuarantinedTick, Recorded, Resolution,
+    Retention, RetractedTick, Retraction, TokenHistory, UnknownResolution,
+};
+pub(crate) use history::{DueForPurge, verify};
 pub use token::{Changes, Merged, Observed, Tick, Token};
 pub use update::{SYNTHETIC_SOURCE, Update};
 pub use view::{DEFAULT_FUTURE_TOLERANCE_MICROS, Iter, Tokens, TokensMut};

@@ -31,19 +31,27 @@ struct Row<'b> {
     mock: Option<MockRow>,
 }
 
+/// The marks of a token, or of a part of its ticks.
 #[derive(Encode, BorrowDecode)]
-struct MarksRow<'b> {
-    observed_at: i64,
-    seq: Option<u64>,
-    source: &'b str,
-    price: u128,
+pub(super) struct MarksRow<'b> {
+    current: TickRow<'b>,
     first: Option<OtherRow<'b>>,
     max: Option<OtherRow<'b>>,
     min: Option<OtherRow<'b>>,
 }
 
+/// A whole tick, beside which others stand.
 #[derive(Encode, BorrowDecode)]
-struct OtherRow<'b> {
+pub(super) struct TickRow<'b> {
+    observed_at: i64,
+    seq: Option<u64>,
+    source: &'b str,
+    price: u128,
+}
+
+/// A tick beside another one.
+#[derive(Encode, BorrowDecode)]
+pub(super) struct OtherRow<'b> {
     observed_at: i64,
     seq: Option<u64>,
     source: Option<&'b str>,
@@ -115,44 +123,65 @@ impl<'b> Row<'b> {
 }
 
 impl<'b> MarksRow<'b> {
-    fn of(marks: &Marks<'b>) -> Self {
+    pub(super) fn of(marks: &Marks<'b>) -> Self {
         let current = marks.current;
-        let other = |tick: TickRef<'b>| {
-            (tick != current).then(|| OtherRow {
-                observed_at: tick.observed_at.as_micros(),
-                seq: tick.seq,
-                source: (tick.source != current.source).then_some(tick.source),
-                price: tick.price.units(),
-            })
-        };
+        let other = |tick| OtherRow::of(tick, current);
         Self {
-            observed_at: current.observed_at.as_micros(),
-            seq: current.seq,
-            source: current.source,
-            price: current.price.units(),
+            current: current.into(),
             first: other(marks.first),
             max: other(marks.max),
             min: other(marks.min),
         }
     }
 
-    fn marks(self) -> Marks<'b> {
-        let current = TickRef {
-            observed_at: Timestamp::from_micros(self.observed_at),
-            seq: self.seq,
-            source: self.source,
-            price: Price::from_units(self.price),
-        };
-        let other = |tick: Option<OtherRow<'b>>| match tick {
-            None => current,
-            Some(tick) => TickRef {
-                observed_at: Timestamp::from_micros(tick.observed_at),
-                seq: tick.seq,
-                source: tick.source.unwrap_or(current.source),
-                price: Price::from_units(tick.price),
-            },
-        };
+    pub(super) fn marks(self) -> Marks<'b> {
+        let current = self.current.into();
+        let other = |tick| OtherRow::tick(tick, current);
         Marks { current, first: other(self.first), max: other(self.max), min: other(self.min) }
+    }
+}
+
+impl<'b> From<TickRef<'b>> for TickRow<'b> {
+    fn from(tick: TickRef<'b>) -> Self {
+        Self {
+            observed_at: tick.observed_at.as_micros(),
+            seq: tick.seq,
+            source: tick.source,
+            price: tick.price.units(),
+        }
+    }
+}
+
+impl<'b> From<TickRow<'b>> for TickRef<'b> {
+    fn from(row: TickRow<'b>) -> Self {
+        Self {
+            observed_at: Timestamp::from_micros(row.observed_at),
+            seq: row.seq,
+            source: row.source,
+            price: Price::from_units(row.price),
+        }
+    }
+}
+
+impl<'b> OtherRow<'b> {
+    /// What is to be said of `tick` where `known` is known: nothing where it is the same.
+    pub(super) fn of(tick: TickRef<'b>, known: TickRef<'b>) -> Option<Self> {
+        (tick != known).then(|| Self {
+            observed_at: tick.observed_at.as_micros(),
+            seq: tick.seq,
+            source: (tick.source != known.source).then_some(tick.source),
+            price: tick.price.units(),
+        })
+    }
+
+    /// The tick of which this was said where `known` is known.
+    pub(super) fn tick(row: Option<Self>, known: TickRef<'b>) -> TickRef<'b> {
+        row.map_or(known, |row| TickRef {
+            observed_at: Timestamp::from_micros(row.observed_at),
+            seq: row.seq,
+            source: row.source.unwrap_or(known.source),
+            price: Price::from_units(row.price),
+        })
     }
 }
 

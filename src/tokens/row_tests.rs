@@ -87,10 +87,10 @@ fn written_by_wincode(state: &State<'_>) -> Vec<u8> {
         row.first_seen,
         row.marks.map(|marks| {
             (
-                marks.observed_at,
-                marks.seq,
-                marks.source,
-                marks.price,
+                marks.current.observed_at,
+                marks.current.seq,
+                marks.current.source,
+                marks.current.price,
                 marks.first.map(fields),
                 marks.max.map(fields),
                 marks.min.map(fields),

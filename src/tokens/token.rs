@@ -1,5 +1,6 @@
 //! A token as it is handed out: owned values, one record.
 
+use super::Recorded;
 use crate::clock::Timestamp;
 use crate::money::{Price, TokenKey};
 
@@ -71,6 +72,8 @@ pub struct Merged {
     pub token: Token,
     /// What the update changed in it.
     pub changes: Changes,
+    /// What became of its price, where the store keeps a history.
+    pub recorded: Recorded,
 }
 
 /// Which fields of a token an update changed.
@@ -103,7 +106,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Whether nothing changed. Then nothing was written either.
+    /// Whether nothing changed. Then nothing was written either, unless the store keeps a history: a
+    /// price can be new and stand out in nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -1,8 +1,9 @@
 //! The table of tokens: typed reads over any consistent state, and the one typed write.
 
-use super::merge::{DecimalsDiffer, State};
+use super::history::admit::{Admission, Gate, admit};
+use super::merge::{DecimalsDiffer, Marks, State};
 use super::row;
-use super::{Error, Merged, TOKENS, Token, Update};
+use super::{Error, History, Merged, TOKENS, Token, Update};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Row, Scan, Tx};
 use crate::money::TokenKey;
@@ -14,7 +15,7 @@ pub const DEFAULT_FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
 /// The tokens of one consistent state.
 #[derive(Clone, Copy)]
 pub struct Tokens<'a> {
-    reader: &'a dyn Reader,
+    pub(super) reader: &'a dyn Reader,
 }
 
 impl<'a> Tokens<'a> {
@@ -60,6 +61,17 @@ impl<'a> Tokens<'a> {
         Iter(Box::new(exact.chain(evm)))
     }
 
+    /// Every token whose latest price is above its highest one. There must never be one.
+    pub fn integrity(&self) -> Iter<'a> {
+        Iter(Box::new(self.scan(KeyRange::all()).filter(|token| match token {
+            Ok(token) => match (&token.current, &token.max) {
+                (Some(current), Some(max)) => max.price < current.price,
+                (current, max) => current.is_some() != max.is_some(),
+            },
+            Err(_) => true,
+        })))
+    }
+
     fn scan(
         &self,
         range: KeyRange,
@@ -95,10 +107,12 @@ impl DoubleEndedIterator for Iter<'_> {
 
 /// The tokens of a commit in the making.
 pub struct TokensMut<'a> {
-    tx: &'a mut Tx,
+    pub(super) tx: &'a mut Tx,
     /// The latest time an update may name.
     latest: Timestamp,
     known_elsewhere: KnownDecimals,
+    /// What is kept of prices, if anything.
+    pub(super) history: Option<&'a History>,
 }
 
 /// Decimals of a token that are known to somebody beside the tokens, such as a ledger that holds it.
@@ -114,7 +128,13 @@ impl<'a> TokensMut<'a> {
         known_elsewhere: KnownDecimals,
     ) -> Self {
         let latest = now.saturating_add_micros(future_tolerance_micros);
-        Self { tx, latest, known_elsewhere }
+        Self { tx, latest, known_elsewhere, history: None }
+    }
+
+    /// The same, where this is kept of prices.
+    pub(crate) fn with_history(mut self, history: Option<&'a History>) -> Self {
+        self.history = history;
+        self
     }
 
     /// The token under `key` as it would be after this commit, if it is known.
@@ -141,23 +161,42 @@ impl<'a> TokensMut<'a> {
         self.check_decimals(update)?;
         let stored = self.tx.get(TOKENS, key.as_bytes())?;
         let before = stored.as_ref().map(|row| decode(key, row)).transpose()?;
-        let after = before.unwrap_or_default().join(State::of(update)).map_err(
-            |DecimalsDiffer { known, given }| Error::DecimalsConflict {
-                key: key.clone(),
-                known,
-                given,
-            },
-        )?;
+        let said = State::of(update);
+        let admission = self.admit(key, before.and_then(|before| before.marks), &said)?;
+        let recorded = admission.recorded;
+        let said = if recorded.is_believed() { said } else { State::of_all_but_price(update) };
+        let after =
+            before.unwrap_or_default().join(said).map_err(|DecimalsDiffer { known, given }| {
+                Error::DecimalsConflict { key: key.clone(), known, given }
+            })?;
         let changes = after.changes_since(before.as_ref());
         if !changes.is_empty() {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
+        }
+        if !changes.is_empty() || !admission.changes_nothing() {
             self.tx.note("token.upsert");
         }
-        Ok(Merged { token: after.token(key.clone()), changes })
+        admission.stage(self.tx);
+        Ok(Merged { token: after.token(key.clone()), changes, recorded })
     }
 }
 
 impl TokensMut<'_> {
+    /// What becomes of the price in `said`, if there is a real one and a history.
+    fn admit(
+        &self,
+        key: &TokenKey,
+        marks: Option<Marks<'_>>,
+        said: &State<'_>,
+    ) -> Result<Admission, Error> {
+        match (self.history, said.marks) {
+            (Some(history), Some(price)) => {
+                admit(self.tx, history, key, marks, price.current, Gate::Guarded)
+            }
+            _ => Ok(Admission::of_nothing()),
+        }
+    }
+
     fn check_decimals(&self, update: &Update) -> Result<(), Error> {
         let Some(given) = update.decimals else { return Ok(()) };
         let key = update.key();

@@ -50,6 +50,12 @@ pub(crate) enum Failure {
         "`{asked}` may be any of {count} tokens: name one as CHAIN ADDRESS; they are {candidates}"
     )]
     Ambiguous { asked: String, count: u64, candidates: String },
+    #[error(
+        "the store keeps no history of {token}: it begins with the first price after a replay or a bot asked for it"
+    )]
+    NoHistory { token: String },
+    #[error("{count} tokens have a latest price above their highest one")]
+    BrokenMarks { count: u64 },
     #[error("the results could not be printed")]
     Print {
         #[from]
@@ -72,6 +78,7 @@ impl Failure {
             // Whoever read our output has seen enough.
             Self::Print { source } if source.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::TornTail => 2,
+            Self::BrokenMarks { .. } => 3,
             Self::Store { source, .. } => store_code(source),
             _ => 1,
         }

@@ -8,8 +8,10 @@
 mod batches;
 mod claims;
 mod columns;
+mod discovery;
 mod failure;
 mod health;
+mod history;
 mod info;
 mod input;
 mod listing;
@@ -50,6 +52,9 @@ enum Command {
     /// Show which outside events were dealt with; never writes
     #[command(after_help = claims::EXAMPLES)]
     Claims(claims::Arguments),
+    /// Show ticks and candles of a token; never writes
+    #[command(after_help = history::EXAMPLES)]
+    History(history::Arguments),
     /// Tell what state a store is in, a crashed or damaged one too; never writes
     #[command(after_help = info::EXAMPLES)]
     Info(info::Arguments),
@@ -97,6 +102,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(arguments, &mut out),
         Command::Tokens(command) => tokens::run(command, &mut out),
         Command::Claims(arguments) => claims::run(arguments, &mut out),
+        Command::History(arguments) => history::run(arguments, &mut out),
         Command::Info(arguments) => info::run(arguments, &mut out),
         Command::Health(arguments) => health::run(arguments, &mut out),
         Command::Maintain(arguments) => maintain::run(arguments, &mut out),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use highwater::{Durability, Mode, Options, Store};
+use highwater::{Durability, History, Mode, Options, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::batches::{Batches, Way};
@@ -36,6 +36,9 @@ A bad row is told and passed over; a replay without one good row among its rows 
 counts those of files and of directories, and `bytes written` includes the room that the journal \
 prepares ahead; neither has what opening and closing the store took.";
 
+/// With a history a row can come to 5 KB of a commit's 8 MiB.
+const HISTORY_BATCH: usize = 1_500;
+
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// CSV files with headers, plain or gzip; - is standard input [default: a made-up market]
@@ -55,6 +58,9 @@ pub(crate) struct Arguments {
     /// Currency of the prices, with its decimals
     #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
     reference: String,
+    /// Keep every price and candles from now on, not only the marks; at most 1500 rows per commit then
+    #[arg(long)]
+    history: bool,
     /// Stop at the first bad row
     #[arg(long)]
     strict: bool,
@@ -103,9 +109,10 @@ impl From<StoreMode> for Mode {
 
 impl Arguments {
     fn way(&self) -> Way {
+        let batch = self.batch as usize;
         Way {
             durability: self.durability.into(),
-            batch_rows: self.batch as usize,
+            batch_rows: if self.history { batch.min(HISTORY_BATCH) } else { batch },
             strict: self.strict,
         }
     }
@@ -199,10 +206,12 @@ fn check(inputs: &[Input], flags: &ColumnFlags) -> Result<Option<u64>, Failure> 
 fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
     let text = &arguments.reference;
     let asset = reference::parse(text).ok_or_else(|| Failure::Reference { text: text.clone() })?;
-    Options::new(arguments.mode.into(), asset)
-        .durability(arguments.durability.into())
-        .open(directory)
-        .map_err(Failure::of_store(directory))
+    let mut options =
+        Options::new(arguments.mode.into(), asset).durability(arguments.durability.into());
+    if arguments.history {
+        options = options.history(History::new());
+    }
+    options.open(directory).map_err(Failure::of_store(directory))
 }
 
 /// A bar on standard error; where that is no terminal, nothing is drawn.

@@ -5,15 +5,16 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use highwater::ReadOnly;
-use highwater::tokens::{Error, Token, TokenKey};
+use highwater::tokens::{Error, Token, TokenKey, Tokens};
 
+use crate::discovery;
 use crate::failure::Failure;
 use crate::listing::{TokenLine, TokenPrinter, all_facts};
 use crate::print::{Form, facts, json_line, note, visible};
 use crate::store_argument::StoreArgument;
 
 /// How many tokens a table lists where no limit is given; JSON lines have none.
-const TABLE_LIMIT: u64 = 1_000;
+pub(crate) const TABLE_LIMIT: u64 = 1_000;
 
 /// How many candidates an ambiguous name lists.
 const CANDIDATES_SHOWN: usize = 10;
@@ -26,6 +27,14 @@ pub(crate) enum Command {
     /// Show all that is known of one token
     #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// List the greatest rises that the history has
+    #[command(after_help = discovery::PUMPS_EXAMPLES)]
+    Pumps(discovery::Pumps),
+    /// List the greatest falls that the history has
+    #[command(after_help = discovery::DRAWDOWNS_EXAMPLES)]
+    Drawdowns(discovery::Drawdowns),
+    /// Check that no token's latest price is above its highest one
+    Integrity(discovery::Integrity),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -77,6 +86,9 @@ pub(crate) fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure
     match command {
         Command::List(arguments) => list(arguments, out),
         Command::Show(arguments) => show(arguments, out),
+        Command::Pumps(arguments) => discovery::pumps(arguments, out),
+        Command::Drawdowns(arguments) => discovery::drawdowns(arguments, out),
+        Command::Integrity(arguments) => discovery::integrity(arguments, out),
     }
 }
 
@@ -104,12 +116,7 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
 
 fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
     let reading = Reading::open(&arguments.store)?;
-    let token = match arguments.token.as_slice() {
-        [chain, address] => reading
-            .get(chain, address)?
-            .ok_or_else(|| Failure::NoToken { asked: format!("{chain} {address}") })?,
-        named => reading.find(&named.concat())?,
-    };
+    let token = reading.named(&arguments.token)?;
     match Form::from_flag(arguments.json) {
         Form::Json => json_line(out, &TokenLine { token: &token, ticks: None })?,
         Form::Table => facts(out, &all_facts(&token))?,
@@ -118,19 +125,33 @@ fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// A store opened for reading, and one consistent state of it.
-struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     directory: &'a Path,
     store: ReadOnly,
 }
 
 impl<'a> Reading<'a> {
-    fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
+    pub(crate) fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
         let directory = store.existing_directory()?;
         let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
         Ok(Self { directory, store })
     }
 
-    fn checked<T>(&self, read: Result<T, Error>) -> Result<T, Failure> {
+    pub(crate) fn tokens(&self) -> Tokens<'_> {
+        self.store.tokens()
+    }
+
+    /// The token that the words of an argument name.
+    pub(crate) fn named(&self, words: &[String]) -> Result<Token, Failure> {
+        match words {
+            [chain, address] => self
+                .get(chain, address)?
+                .ok_or_else(|| Failure::NoToken { asked: format!("{chain} {address}") }),
+            named => self.find(&named.concat()),
+        }
+    }
+
+    pub(crate) fn checked<T>(&self, read: Result<T, Error>) -> Result<T, Failure> {
         read.map_err(highwater::Error::from).map_err(Failure::of_store(self.directory))
     }
 

@@ -6,6 +6,7 @@
 
 mod bytes;
 mod crash_recovery;
+mod history_rows;
 mod journal_scan;
 mod numbers;
 mod oracle;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::history_rows;
 use super::journal_scan::{files, rows};
 use super::row_codecs::{numbered, reads};
 
@@ -20,7 +21,8 @@ const LONGEST_PLAIN: usize = 64;
 /// of everything, the frames of their files, and one empty input of each codec.
 pub fn row_codec_seeds() -> BTreeMap<String, Vec<u8>> {
     let mut seeds = BTreeMap::new();
-    let rows = rows();
+    let mut rows = rows();
+    rows.extend(history_rows::rows());
     let files = files();
     let plain = plain();
     for (number, codec) in numbered() {
