@@ -63,6 +63,7 @@
 //! - [`Store::operations`] begins, runs and settles operations; [`Store::recover`] decides those that a
 //!   crash left behind; [`Store::ledger`] books what is no operation; [`Snapshot::verify`] computes
 //!   everything anew and compares.
+//! - [`StoreTokens::sync`] takes in a source's list of tokens, of any length, and goes on where it was cut.
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
 //!   one moment, [`ReadOnly`] the way to read a store that is not open.
 //! - [`LockTable`] lets threads and tasks of the bot work on one thing one at a time.
@@ -117,10 +118,15 @@ pub use store::{
     Maintainer, Mode, Opening, Options, ReadOnly, Reason, Recovery, Refused, Snapshot, Stats,
     Store, StoreClaims, StoreCursors, StoreLedger, StoreOperations, StoreTokens, Ticket, Tx,
 };
+pub use store::{
+    Filter, Malformed, RowSample, SyncEnding, SyncFailed, SyncProgress, SyncReport, SyncRow,
+    SyncRun, TokenSync,
+};
 pub use tokens::{
     Candle, Changes, History, Merged, Move, Observed, Recorded, Resolution, Retention, Retraction,
     Tick, Token, TokenHistory, TokenKey, Tokens, TokensMut, Update,
 };
+pub use tokens::{StaleToken, SyncCounts, SyncEnd, SyncSession};
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

@@ -7,6 +7,7 @@
 mod cli {
     mod claims;
     mod history;
+    mod import;
     mod look;
     mod place;
     mod replay;

@@ -20,6 +20,7 @@ mod processed;
 mod recovery;
 mod snapshot;
 mod stats;
+mod sync;
 mod ticket;
 mod tx;
 
@@ -56,6 +57,10 @@ pub use processed::{StoreClaims, StoreCursors};
 pub use recovery::{Decided, Recovery};
 pub use snapshot::{ReadOnly, Snapshot};
 pub use stats::Stats;
+pub use sync::{
+    Filter, Malformed, RowSample, SyncEnding, SyncFailed, SyncProgress, SyncReport, SyncRow,
+    SyncRun, TokenSync,
+};
 pub use ticket::Ticket;
 pub use tx::Tx;
 

@@ -3,6 +3,9 @@
 use super::TOKENS;
 use super::history::{CANDLES, HISTORY, HISTORY_SETTINGS, QUARANTINE, RETRACTED, TICKS, recoding};
 use super::row;
+use super::sources::{
+    SEEN, SOURCES, SeenKey, decode_seen, decode_source, encode_seen, encode_source,
+};
 use crate::codec::{Form, Recoding};
 use crate::money::TokenKey;
 
@@ -23,4 +26,12 @@ pub(crate) const CODECS: &[Recoding] = &[
     Recoding::row("quarantined tick", &[QUARANTINE.0], recoding::quarantined),
     Recoding::row("retracted tick", &[RETRACTED.0], recoding::retracted),
     Recoding::row("history settings", &[HISTORY_SETTINGS.0], recoding::settings),
+    Recoding::row("source", &[SOURCES.0], |bytes| {
+        decode_source("source", bytes).ok().map(|session| encode_source(&session))
+    }),
+    Recoding::row("seen", &[SEEN.0], |bytes| decode_seen(bytes).ok().map(encode_seen)),
+    Recoding::row("seen key", &[SEEN.0], |bytes| {
+        SeenKey::from_stored(bytes).map(|key| key.stored())
+    })
+    .with(Form::OpenEnd),
 ];

@@ -112,6 +112,33 @@ pub enum Error {
         key: Box<[u8]>,
     },
 
+    /// A name of a source, a session or a filter that cannot be one.
+    #[error("the name of the {what} {fault}: {name:?}")]
+    InvalidName {
+        /// "source", "session" or "filter".
+        what: &'static str,
+        /// The name, as far as it is not too long.
+        name: Box<str>,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+
+    /// A later run or session of the source has begun meanwhile. Nothing more is counted in this one.
+    #[error("a later sync of {source_name} has begun: this one cannot go on")]
+    SyncSuperseded {
+        /// The source.
+        source_name: Box<str>,
+    },
+
+    /// What is stored of a source, or of a token that it named, cannot be read.
+    #[error("what is stored of the source under {:?} cannot be read", String::from_utf8_lossy(key))]
+    CorruptSource {
+        /// The key of the row.
+        key: Box<[u8]>,
+        /// What is wrong with its bytes.
+        source: codec::Error,
+    },
+
     /// The engine could not read.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -128,9 +155,12 @@ impl Error {
             | Self::TooLong { .. }
             | Self::HistoryIncomplete { .. }
             | Self::UnknownTick { .. }
-            | Self::NotQuarantined { .. } => true,
+            | Self::NotQuarantined { .. }
+            | Self::InvalidName { .. }
+            | Self::SyncSuperseded { .. } => true,
             Self::CorruptRow { .. }
             | Self::CorruptHistorySettings { .. }
+            | Self::CorruptSource { .. }
             | Self::CorruptKey { .. }
             | Self::Engine(_) => false,
         }

@@ -16,6 +16,7 @@ mod error;
 mod history;
 mod merge;
 mod row;
+mod sources;
 mod token;
 mod update;
 mod view;
@@ -26,6 +27,8 @@ pub use history::{
     Retention, RetractedTick, Retraction, TokenHistory, UnknownResolution,
 };
 pub(crate) use history::{DueForPurge, verify};
+pub use sources::{StaleToken, SyncCounts, SyncEnd, SyncSession};
+pub(crate) use sources::{Taken, Unseen, unseen};
 pub use token::{Changes, Merged, Observed, Tick, Token};
 pub use update::{SYNTHETIC_SOURCE, Update};
 pub use view::{DEFAULT_FUTURE_TOLERANCE_MICROS, Iter, Tokens, TokensMut};

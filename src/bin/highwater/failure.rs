@@ -40,10 +40,28 @@ pub(crate) enum Failure {
         "no row was good ({malformed} malformed, {refused} refused): are the columns and their units the right ones?"
     )]
     NoGoodRow { malformed: u64, refused: u64 },
+    #[error("{asked} is no {what}: write it as {form}")]
+    Argument { what: &'static str, asked: String, form: &'static str },
+    #[error("{label} is empty: an empty list is written as []")]
+    EmptyList { label: String },
+    #[error(
+        "{label}: no column for the address was found: name it with --field address=COLUMN (its headers are: {headers})"
+    )]
+    NoAddress { label: String, headers: String },
+    #[error(
+        "standard input can be read once only: name a session with --session, so that it can go on"
+    )]
+    NoSession,
+    #[error(
+        "the import ended early at {place}: {reason}; mend the list and run it again: what is counted is not counted twice"
+    )]
+    EndedEarly { place: String, reason: String },
     #[error("{}", of_store(directory, source))]
     Store { directory: PathBuf, source: highwater::Error },
     #[error("the store at {} was made by a later release: its mode and currency cannot be read", directory.display())]
     UnknownIdentity { directory: PathBuf },
+    #[error("no list of a source `{asked}` was ever imported")]
+    NoSource { asked: String },
     #[error("no such token: `{asked}`; `highwater tokens list` shows all of them")]
     NoToken { asked: String },
     #[error(

@@ -60,12 +60,35 @@ impl Input {
     /// Opens it for reading by lines; `progress` counts the bytes taken from the outside, which
     /// are the compressed ones of a gzip file.
     pub(crate) fn open(&self, progress: &ProgressBar) -> io::Result<Lines> {
+        Lines::new(self.raw(progress)?)
+    }
+
+    /// Opens it for reading by bytes, as [`Input::open`].
+    pub(crate) fn text(&self, progress: &ProgressBar) -> io::Result<Box<dyn BufRead>> {
+        unpacked(self.raw(progress)?)
+    }
+
+    fn raw(&self, progress: &ProgressBar) -> io::Result<impl Read + use<>> {
         let raw: Box<dyn Read> = match self {
             Self::StandardInput => Box::new(io::stdin().lock()),
             Self::File(path) => Box::new(File::open(path)?),
         };
-        Lines::new(progress.wrap_read(raw))
+        Ok(progress.wrap_read(raw))
     }
+}
+
+/// What `raw` reads, unpacked where it is gzip.
+pub(crate) fn unpacked(raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
+    let mut raw = BufReader::with_capacity(BUFFER_BYTES, raw);
+    let mut head = Vec::with_capacity(GZIP_MAGIC.len());
+    (&mut raw).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
+    let is_gzip = head == GZIP_MAGIC;
+    let whole = Cursor::new(head).chain(raw);
+    Ok(if is_gzip {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(whole)))
+    } else {
+        Box::new(whole)
+    })
 }
 
 /// Lines of a text, one after another, each with its number.
@@ -88,17 +111,12 @@ pub(crate) enum Line {
 impl Lines {
     /// The lines of what `raw` reads.
     pub(crate) fn new(raw: impl Read + 'static) -> io::Result<Self> {
-        let mut raw = BufReader::with_capacity(BUFFER_BYTES, raw);
-        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut raw).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
-        let is_gzip = head == GZIP_MAGIC;
-        let whole = Cursor::new(head).chain(raw);
-        let text: Box<dyn BufRead> = if is_gzip {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(whole)))
-        } else {
-            Box::new(whole)
-        };
-        Ok(Self { text, number: 0 })
+        Ok(Self::of(unpacked(raw)?))
+    }
+
+    /// The lines of a text.
+    pub(crate) fn of(text: Box<dyn BufRead>) -> Self {
+        Self { text, number: 0 }
     }
 
     /// The number of the line last read, from 1.

@@ -1,9 +1,9 @@
-//! `highwater`: the command-line program. It replays trades into a store, shows what a store
-//! knows of its tokens and which events it dealt with, tells what state a store is in, and does what
-//! is due in it.
+//! `highwater`: the command-line program. It replays trades and imports lists of tokens into a store,
+//! shows what a store knows of its tokens and which events it dealt with, tells what state a store is
+//! in, and does what is due in it.
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
-//! does stands in the module of its name. Only `replay` and `maintain` write to a store.
+//! does stands in the module of its name. Only `replay`, `import` and `maintain` write to a store.
 
 mod batches;
 mod claims;
@@ -12,6 +12,7 @@ mod discovery;
 mod failure;
 mod health;
 mod history;
+mod import;
 mod info;
 mod input;
 mod listing;
@@ -46,6 +47,9 @@ enum Command {
     /// Replay trades into the tokens of a store
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Arguments),
+    /// Import lists of what a source knows
+    #[command(subcommand)]
+    Import(import::Command),
     /// Show tokens; never writes
     #[command(subcommand)]
     Tokens(tokens::Command),
@@ -69,6 +73,7 @@ enum Command {
 const EXAMPLES: &str = "\
 Examples:
   highwater replay --store /tmp/demo
+  highwater import tokens list.json --store /tmp/demo --source lists --filter all
   highwater tokens list --store /tmp/demo
   highwater info /tmp/demo
 
@@ -100,6 +105,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     let outcome = match command {
         Command::Replay(arguments) => replay::run(arguments, &mut out),
+        Command::Import(command) => import::run(command, &mut out),
         Command::Tokens(command) => tokens::run(command, &mut out),
         Command::Claims(arguments) => claims::run(arguments, &mut out),
         Command::History(arguments) => history::run(arguments, &mut out),

@@ -4,11 +4,11 @@
 //! reports on it; how rows become commits stands in `batches`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
-use highwater::{Durability, History, Mode, Options, Store};
+use clap::Args;
+use highwater::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::batches::{Batches, Way};
@@ -17,8 +17,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::market::Market;
 use crate::print::{Form, counted, note};
-use crate::reference;
-use crate::store_argument::StoreArgument;
+use crate::store_argument::{Opening, StoreArgument};
 use crate::trades::{InputError, Trades};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -46,21 +45,11 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreArgument,
-    /// When a commit returns: `synced` survives power loss, `written` the death of the process
-    #[arg(long, value_enum, default_value_t = Promise::Synced)]
-    durability: Promise,
+    #[command(flatten)]
+    opening: Opening,
     /// Rows per commit, at most 5000, so that a commit always fits
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     batch: u32,
-    /// Mode of the store, which is made if there is none; a store of another mode is refused
-    #[arg(long, value_enum, default_value_t = StoreMode::Paper)]
-    mode: StoreMode,
-    /// Currency of the prices, with its decimals
-    #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
-    reference: String,
-    /// Keep every price and candles from now on, not only the marks; at most 1500 rows per commit then
-    #[arg(long)]
-    history: bool,
     /// Stop at the first bad row
     #[arg(long)]
     strict: bool,
@@ -77,42 +66,13 @@ pub(crate) struct Arguments {
     columns: ColumnFlags,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Promise {
-    Synced,
-    Written,
-}
-
-impl From<Promise> for Durability {
-    fn from(promise: Promise) -> Self {
-        match promise {
-            Promise::Synced => Self::Synced,
-            Promise::Written => Self::Written,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum StoreMode {
-    Paper,
-    Live,
-}
-
-impl From<StoreMode> for Mode {
-    fn from(mode: StoreMode) -> Self {
-        match mode {
-            StoreMode::Paper => Self::Paper,
-            StoreMode::Live => Self::Live,
-        }
-    }
-}
-
 impl Arguments {
-    fn way(&self) -> Way {
+    fn way(&self, store: &Store) -> Way {
+        let with_history = store.tokens().history().is_some();
         let batch = self.batch as usize;
         Way {
-            durability: self.durability.into(),
-            batch_rows: if self.history { batch.min(HISTORY_BATCH) } else { batch },
+            durability: self.opening.durability(),
+            batch_rows: if with_history { batch.min(HISTORY_BATCH) } else { batch },
             strict: self.strict,
         }
     }
@@ -120,21 +80,21 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let directory = arguments.store.directory()?;
-    if arguments.files.is_empty() && arguments.mode == StoreMode::Live {
+    if arguments.files.is_empty() && arguments.opening.is_live() {
         return Err(Failure::MarketIsNotLive);
     }
     let inputs: Vec<Input> =
         arguments.files.iter().map(|file| Input::from_argument(file)).collect();
     // A wrong file is told before a store is made.
     let input_bytes = check(&inputs, &arguments.columns)?;
-    let store = open(arguments, directory)?;
+    let store = arguments.opening.open(directory)?;
     let before = store.stats();
     let progress = match input_bytes {
         _ if inputs.is_empty() => bar(arguments.rows, "{bar:40} {percent}% {pos}/{len} rows {eta}"),
         Some(bytes) => bar(bytes, "{bar:40} {percent}% {bytes}/{total_bytes} {eta}"),
         None => ProgressBar::no_length().with_style(style("{spinner} {bytes} {bytes_per_sec}")),
     };
-    let mut batches = Batches::new(&store, directory, arguments.way());
+    let mut batches = Batches::new(&store, directory, arguments.way(&store));
     let started = Instant::now();
     let outcome = if inputs.is_empty() {
         market(&mut batches, arguments, &progress)
@@ -203,22 +163,11 @@ fn check(inputs: &[Input], flags: &ColumnFlags) -> Result<Option<u64>, Failure> 
     Ok(total)
 }
 
-fn open(arguments: &Arguments, directory: &Path) -> Result<Store, Failure> {
-    let text = &arguments.reference;
-    let asset = reference::parse(text).ok_or_else(|| Failure::Reference { text: text.clone() })?;
-    let mut options =
-        Options::new(arguments.mode.into(), asset).durability(arguments.durability.into());
-    if arguments.history {
-        options = options.history(History::new());
-    }
-    options.open(directory).map_err(Failure::of_store(directory))
-}
-
 /// A bar on standard error; where that is no terminal, nothing is drawn.
-fn bar(length: u64, template: &str) -> ProgressBar {
+pub(crate) fn bar(length: u64, template: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style(template))
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,10 +1,12 @@
-//! The argument that names a store, the same for every command.
+//! The arguments that name a store and say how it is opened, the same for every command.
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use highwater::{Durability, History, Mode, Options, Store};
 
 use crate::failure::Failure;
+use crate::reference;
 
 /// Where the store is.
 #[derive(Args, Clone, Debug)]
@@ -32,5 +34,63 @@ pub(crate) fn existing(directory: &Path) -> Result<&Path, Failure> {
         Ok(metadata) if metadata.is_dir() => Ok(directory),
         Ok(_) => Err(Failure::NotADirectory { directory: directory.to_owned() }),
         Err(source) => Err(Failure::NoDirectory { directory: directory.to_owned(), source }),
+    }
+}
+
+/// How a store is opened for writing, and made where there is none.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Opening {
+    /// When a commit returns: `synced` survives power loss, `written` the death of the process
+    #[arg(long, value_enum, default_value_t = Promise::Synced)]
+    durability: Promise,
+    /// Mode of the store, which is made if there is none; a store of another mode is refused
+    #[arg(long, value_enum, default_value_t = StoreMode::Paper)]
+    mode: StoreMode,
+    /// Currency of the prices, with its decimals
+    #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
+    reference: String,
+    /// Keep every price and candles from now on, not only the marks
+    #[arg(long)]
+    history: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Promise {
+    Synced,
+    Written,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StoreMode {
+    Paper,
+    Live,
+}
+
+impl Opening {
+    pub(crate) fn durability(&self) -> Durability {
+        match self.durability {
+            Promise::Synced => Durability::Synced,
+            Promise::Written => Durability::Written,
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.mode == StoreMode::Live
+    }
+
+    /// Opens the store at `directory`.
+    pub(crate) fn open(&self, directory: &Path) -> Result<Store, Failure> {
+        let text = &self.reference;
+        let asset =
+            reference::parse(text).ok_or_else(|| Failure::Reference { text: text.clone() })?;
+        let mode = match self.mode {
+            StoreMode::Paper => Mode::Paper,
+            StoreMode::Live => Mode::Live,
+        };
+        let mut options = Options::new(mode, asset).durability(self.durability());
+        if self.history {
+            options = options.history(History::new());
+        }
+        options.open(directory).map_err(Failure::of_store(directory))
     }
 }

@@ -6,12 +6,14 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use highwater::ReadOnly;
 use highwater::tokens::{Error, Token, TokenKey, Tokens};
+use serde::Serialize;
 
 use crate::discovery;
 use crate::failure::Failure;
 use crate::listing::{TokenLine, TokenPrinter, all_facts};
 use crate::print::{Form, facts, json_line, note, visible};
 use crate::store_argument::StoreArgument;
+use crate::time::rfc3339;
 
 /// How many tokens a table lists where no limit is given; JSON lines have none.
 pub(crate) const TABLE_LIMIT: u64 = 1_000;
@@ -35,6 +37,9 @@ pub(crate) enum Command {
     Drawdowns(discovery::Drawdowns),
     /// Check that no token's latest price is above its highest one
     Integrity(discovery::Integrity),
+    /// List tokens that a source named once and names no more, as its imports found
+    #[command(after_help = STALE_EXAMPLES)]
+    Stale(Stale),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -51,6 +56,23 @@ Examples:
   highwater tokens show ethereum 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2 --store /tmp/demo
   highwater tokens show binance-spot/BTCUSDT --store /tmp/demo
   highwater tokens show BTCUSDT --store /tmp/demo --json";
+
+const STALE_EXAMPLES: &str = "\
+Examples:
+  highwater tokens stale dexscreener --store /tmp/demo
+  highwater tokens stale dexscreener --store /tmp/demo --json | jq -r .address";
+
+#[derive(Args, Debug)]
+pub(crate) struct Stale {
+    /// Name of the source, as `import` was told it
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    #[command(flatten)]
+    store: StoreArgument,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct List {
@@ -89,6 +111,7 @@ pub(crate) fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure
         Command::Pumps(arguments) => discovery::pumps(arguments, out),
         Command::Drawdowns(arguments) => discovery::drawdowns(arguments, out),
         Command::Integrity(arguments) => discovery::integrity(arguments, out),
+        Command::Stale(arguments) => stale(arguments, out),
     }
 }
 
@@ -120,6 +143,37 @@ fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
     match Form::from_flag(arguments.json) {
         Form::Json => json_line(out, &TokenLine { token: &token, ticks: None })?,
         Form::Table => facts(out, &all_facts(&token))?,
+    }
+    Ok(())
+}
+
+/// A line about a token that its source names no more.
+#[derive(Serialize)]
+struct StaleLine<'a> {
+    kind: &'static str,
+    chain: &'a str,
+    address: &'a str,
+    stale_since: String,
+}
+
+fn stale(arguments: &Stale, out: &mut impl Write) -> Result<(), Failure> {
+    let reading = Reading::open(&arguments.store)?;
+    let (tokens, form) = (reading.store.tokens(), Form::from_flag(arguments.json));
+    if reading.checked(tokens.source(&arguments.source))?.is_none() {
+        return Err(Failure::NoSource { asked: arguments.source.clone() });
+    }
+    for token in tokens.stale(&arguments.source) {
+        let token = reading.checked(token)?;
+        let (chain, address) = (token.key.chain(), token.key.address());
+        let stale_since = rfc3339(token.since);
+        match form {
+            Form::Json => {
+                json_line(out, &StaleLine { kind: "stale", chain, address, stale_since })?
+            }
+            Form::Table => {
+                writeln!(out, "{stale_since}  {}  {}", visible(chain), visible(address))?;
+            }
+        }
     }
     Ok(())
 }

@@ -246,7 +246,7 @@ impl Iterator for Trades {
 }
 
 /// The names of the columns; a byte order mark before them is passed over.
-fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
+pub(crate) fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
     let mut record = ByteRecord::new();
     split(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), &mut record)?;
     let headers = record.iter().map(|header| String::from_utf8(header.trim_ascii().to_vec()));
@@ -255,7 +255,7 @@ fn parse_headers(line: &[u8]) -> Result<Vec<String>, &'static str> {
 
 /// Splits one line into its fields. Quotes are rare in trade files, and a line without any needs
 /// no parser.
-fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
+pub(crate) fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
     record.clear();
     match line.iter().filter(|byte| **byte == b'"').count() {
         0 => line.split(|byte| *byte == b',').for_each(|field| record.push_field(field)),
@@ -275,7 +275,7 @@ fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static str> {
 }
 
 /// The beginning of a text, for messages.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const SHOWN_CHARS: usize = 80;
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),

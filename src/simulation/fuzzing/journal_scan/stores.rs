@@ -129,6 +129,7 @@ impl Life {
         life.keep("killed behind a restart");
         life.checkpoint()?;
         life.tokens(2)?;
+        life.list()?;
         life.close()?;
         life.keep("closed");
         life.open()?;
@@ -238,6 +239,20 @@ impl Life {
             })?;
         }
         Ok(())
+    }
+
+    /// A source names a token, in a session that goes on.
+    fn list(&mut self) -> Result<(), Error> {
+        let named = Update::new(TokenKey::new("solana", "coin1")?);
+        self.call(|store| {
+            store.write(|tx| {
+                let mut tokens = tx.tokens();
+                let mut session = tokens.begin_session("lists", "monday", Some("liquid"))?;
+                tokens.take_row(&mut session, 1, &named)?;
+                tokens.save_session(&mut session);
+                Ok(())
+            })
+        })
     }
 
     /// One operation that completes, one that fails, one in progress and one that is pending.
