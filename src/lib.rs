@@ -64,8 +64,11 @@
 //!   crash left behind; [`Store::ledger`] books what is no operation; [`Snapshot::verify`] computes
 //!   everything anew and compares.
 //! - [`StoreTokens::sync`] takes in a source's list of tokens, of any length, and goes on where it was cut.
+//! - [`Options::history`] keeps ticks and candles, [`Options::claims`] bounds what is remembered of
+//!   events; [`Store::health`] says how the store is, [`Store::maintain`] does what is due.
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
 //!   one moment, [`ReadOnly`] the way to read a store that is not open.
+//! - [`Ticket`] is a commit on its way: wait for it with a thread, or await it as a task.
 //! - [`LockTable`] lets threads and tasks of the bot work on one thing one at a time.
 //! - [`Error`] says of every failure what became of the call.
 //! - [`inspect`] looks at the files of a store in any state; the program `highwater` (feature `cli`)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::ledger;
+use crate::tokens::Purged;
 
 use super::health::chain;
 use super::{Error, Reason, Store};
@@ -27,6 +28,10 @@ pub struct Maintained {
     pub rolled_back: u64,
     /// Finished operations whose rows were purged.
     pub purged: u64,
+    /// Ticks and candles purged from the history of prices.
+    pub history_purged: u64,
+    /// Claims let go.
+    pub claims_pruned: u64,
     /// Equity points recorded.
     pub equity_points: u64,
     /// Accounts without an equity point, since something they hold has no price.
@@ -61,9 +66,9 @@ impl MaintenanceLog {
 
 impl Store {
     /// Does what is due: rolls back pending operations that nobody can start any more, purges finished
-    /// ones that are past [`Options::operation_retention`](crate::Options::operation_retention), and
-    /// records equity points where [`Options::record_equity`](crate::Options::record_equity) wants
-    /// them. Each step is a commit of its own and bounded, so other writers get in between; where one
+    /// ones that are past [`Options::operation_retention`](crate::Options::operation_retention), lets go
+    /// of claims and takes away of the history of prices what their bounds do not keep, and records equity
+    /// points where [`Options::record_equity`](crate::Options::record_equity) wants them. Each step is a commit of its own and bounded, so other writers get in between; where one
     /// fails, what was done before it stays done.
     ///
     /// Call it now and then, or let a [`Maintainer`] do so.
@@ -89,6 +94,9 @@ impl Store {
         let operations = self.operations();
         done.rolled_back = until_nothing_is_left(|| operations.sweep(STEP))?;
         done.purged = until_nothing_is_left(|| operations.purge(STEP))?;
+        done.claims_pruned = until_nothing_is_left(|| self.claims().prune(STEP))?;
+        let Purged { ticks, candles } = self.tokens().purge_history()?;
+        done.history_purged = ticks + candles;
         self.record_due_equity(done)
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use highwater::{
-    Error, Failure, Intent, Level, Maintainer, Price, Reason, RollBack, Store, Timestamp, TokenKey,
-    Update, Verdict,
+    ClaimBounds, Error, Failure, History, Intent, Level, Maintainer, Price, Reason, Retention,
+    RollBack, Store, Timestamp, TokenKey, Update, Verdict,
 };
 
 use crate::{World, begin, dollars, no_effect, position, units, usd};
@@ -189,6 +189,32 @@ fn maintenance_does_what_is_due() {
     assert_eq!((done.rolled_back, done.purged, done.equity_points), (0, 3, 2), "{done:?}");
     assert_eq!(store.maintain().unwrap(), highwater::Maintained::default());
     assert_eq!(store.snapshot().ledger().equity("main").count(), 3);
+}
+
+/// What the bounds of claims and of the history do not keep goes with maintenance as well; before that
+/// the bound on the number of claims, being narrower than the acceptance window, is told.
+#[test]
+fn maintenance_lets_go_what_bounds_do_not_keep() {
+    let world = World::new();
+    let bounds = ClaimBounds::new().horizon(10 * MINUTE).acceptance_window(5 * MINUTE).count(2);
+    let keep_two = Retention::EVERYTHING.count(2);
+    let history = History::new().ticks(keep_two);
+    let store = world.open_with(|options| options.claims("copied", bounds).history(history));
+    let key = TokenKey::new("solana", "BONK").unwrap();
+    for tick in 1..=5_u64 {
+        let price: Price = tick.to_string().parse().unwrap();
+        store.tokens().upsert(&Update::new(key.clone()).price(price, world.now())).unwrap();
+        store.claims().claim("copied", &tick.to_be_bytes(), world.now()).unwrap();
+        world.pass(MINUTE);
+    }
+    assert_eq!(reasons(&store), ["claim_window_short"]);
+    let done = store.maintain().unwrap();
+    assert_eq!((done.history_purged, done.claims_pruned), (3, 0), "{done:?}");
+    assert_eq!(store.tokens().get(&key).unwrap().unwrap().min.unwrap().price, "1".parse().unwrap());
+    world.pass(10 * MINUTE);
+    let done = store.maintain().unwrap();
+    assert_eq!((done.history_purged, done.claims_pruned), (0, 2), "{done:?}");
+    assert_eq!(reasons(&store), [""; 0]);
 }
 
 /// An account holds something that nobody has seen a price of: its worth is unknown, the others' is not.

@@ -18,8 +18,9 @@ Examples:
   highwater maintain --store /tmp/demo --purge-older-than 720
 
 Opens the store as a bot would, recovers it if it was not closed, rolls back pending operations that \
-nobody can start any more, purges what it is told to, and closes it. How long rows are kept is the \
-bot's own choice, so without --purge-older-than none is purged. Orders in progress are \
+nobody can start any more, purges what it is told to and what the store's own settings do not keep of \
+the history of prices, and closes it. How long operations are kept is the bot's own choice, so without \
+--purge-older-than none is purged; claims are let go by the bot alone. Orders in progress are \
 left for the bot's own recovery.";
 
 #[derive(Args, Debug)]
@@ -70,5 +71,6 @@ fn all_facts(done: &Maintained) -> Vec<(&'static str, String)> {
     vec![
         ("operations rolled back", count(done.rolled_back)),
         ("operations purged", count(done.purged)),
+        ("history rows purged", count(done.history_purged)),
     ]
 }

@@ -95,13 +95,24 @@ impl Store {
             now,
             limits: &self.health_limits,
         };
-        if let Err(error) = books.look(&mut reasons) {
+        let looked = books.look(&mut reasons).and_then(|()| self.look_at_claims(&mut reasons));
+        if let Err(error) = looked {
             reasons.push(Reason::Unreadable { error: chain(&error) });
         }
         reasons.extend(self.maintenance.failing());
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level()));
         let level = reasons.first().map_or(Level::Healthy, Reason::level);
         Health { level, at: now, reasons, stats: stats.into() }
+    }
+
+    /// Which bounds of claims are too narrow.
+    fn look_at_claims(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
+        let namespaces = self.claims().namespaces()?.into_iter();
+        let mut short = namespaces.filter_map(|one| Some((one.name, one.stats.inside_window?)));
+        if let Some((namespace, short)) = short.next() {
+            reasons.push(Reason::ClaimWindowShort { namespace, short });
+        }
+        Ok(())
     }
 
     /// What the engine's figures say.

@@ -104,6 +104,13 @@ pub enum Reason {
         /// What it lacks, below zero.
         missing: Money,
     },
+    /// The bound on the number of claims lets go of events that may still come to be accepted.
+    ClaimWindowShort {
+        /// The first namespace with such a bound.
+        namespace: Box<str>,
+        /// By how much the window of acceptance is too long for it.
+        short: Duration,
+    },
     /// Trading is halted.
     Halted {
         /// Why.
@@ -166,6 +173,7 @@ impl Reason {
             Self::Forgotten { .. } => "forgotten",
             Self::InProgressLong { .. } => "in_progress_long",
             Self::Shortfall { .. } => "shortfall",
+            Self::ClaimWindowShort { .. } => "claim_window_short",
             Self::Halted { .. } => "halted",
             Self::ManyBoots { .. } => "many_boots",
             Self::MaintenanceFailing { .. } => "maintenance_failing",
@@ -228,6 +236,10 @@ impl fmt::Display for Reason {
             Self::Shortfall { account, missing } => {
                 write!(f, "account {account} is out by {missing} against the outside")
             }
+            Self::ClaimWindowShort { namespace, short } => write!(
+                f,
+                "events of {namespace} are too old {short:.0?} before their window of acceptance ends"
+            ),
             Self::Halted { reason } => write!(f, "trading is halted: {reason}"),
             Self::ManyBoots { boots, within } => {
                 write!(f, "opened {boots} times within {within:.0?}")
