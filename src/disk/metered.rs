@@ -78,9 +78,19 @@ struct Meter {
     bytes_written: AtomicU64,
     syncs: AtomicU64,
     directory_syncs: AtomicU64,
-    /// What a sync of a file took lately, in microseconds: each counts an eighth of what is said next.
-    sync_micros: AtomicU64,
+    sync_time: Mutex<SyncTime>,
 }
+
+/// What syncs took lately.
+#[derive(Debug, Default)]
+struct SyncTime {
+    /// An average in which each sync counts for an eighth, and what came before it for the rest.
+    lately: Duration,
+    last: Option<Instant>,
+}
+
+/// What a sync took longer ago than this says nothing of the present.
+const LATELY: Duration = Duration::from_secs(60);
 
 impl Metered {
     /// Counts from now on what goes through the answer to `disk`.
@@ -101,12 +111,11 @@ impl Metered {
         meters.get(dir).map_or_else(Traffic::default, |meter| meter.traffic())
     }
 
-    /// What a sync of a file directly inside directory `dir` took lately: an average in which each
-    /// sync counts for an eighth, and what came before it for the rest.
+    /// What a sync of a file directly inside directory `dir` took lately, on the average; zero where
+    /// there was none within a minute.
     pub(crate) fn sync_time_in(&self, dir: &str) -> Duration {
         let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        let micros = meters.get(dir).map_or(0, |meter| meter.sync_micros.load(Ordering::Relaxed));
-        Duration::from_micros(micros)
+        meters.get(dir).map_or(Duration::ZERO, |meter| meter.sync_time())
     }
 
     fn meter(&self, dir: &str) -> Arc<Meter> {
@@ -121,11 +130,16 @@ impl Metered {
 
 impl Meter {
     fn synced(&self, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // Where two syncs end at once, one of them may not count.
-        let before = self.sync_micros.load(Ordering::Relaxed);
-        let lately = if before == 0 { micros } else { before - before / 8 + micros / 8 };
-        self.sync_micros.store(lately, Ordering::Relaxed);
+        let mut time = self.sync_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately =
+            if time.last.is_none() { took } else { time.lately - time.lately / 8 + took / 8 };
+        *time = SyncTime { lately, last: Some(Instant::now()) };
+    }
+
+    fn sync_time(&self) -> Duration {
+        let time = self.sync_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = time.last.is_some_and(|last| last.elapsed() < LATELY);
+        if is_recent { time.lately } else { Duration::ZERO }
     }
 
     fn traffic(&self) -> Traffic {

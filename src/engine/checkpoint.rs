@@ -206,11 +206,8 @@ impl Engine {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         self.registry.end_all();
-        if let Some(latched) = checkpointer.base.take()
-            && let Err(error) = latched.close()
-        {
-            tracing::warn!(error = %error, "closing the failed base reported an error");
-        }
+        // A base that failed may well say so once more; there is nothing that it could still lose.
+        let closed = checkpointer.base.take().map_or(Ok(()), Base::close);
         let file = self.disk.open(FILE_NAME).map_err(Error::io("open", FILE_NAME))?;
         let base = Base::open(file, self.options.cache_bytes, Integrity::Trust)?;
         let snapshot = Arc::new(base.snapshot()?);
@@ -220,7 +217,8 @@ impl Engine {
         self.base_suspect.store(false, Ordering::Release);
         drop(view);
         drop(writer);
-        tracing::info!("the base was reopened after an error");
+        let closed = closed.err().map(|error| error.to_string());
+        tracing::info!(closed, "the base was reopened after an error");
         Ok(())
     }
 

@@ -11,9 +11,9 @@ use super::options::Background;
 use super::pressure::CheckpointCounts;
 use super::registry::Held;
 use super::row::Lsn;
-use super::sync::Mutex;
 use super::sync::atomic::Ordering;
 use super::sync::thread::{self, JoinHandle};
+use super::sync::{Mutex, MutexGuard};
 use super::{Engine, Error};
 
 /// An engine with its background threads. Dropping it ends them and closes the store as well as it
@@ -53,14 +53,20 @@ impl Running {
     /// Starts the background threads, where the options want them.
     pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
         let engine = Arc::new(engine);
-        let mut threads = Vec::new();
+        // Where a thread cannot be started, dropping this ends those that were.
+        let running = Self { engine: engine.clone(), threads: Mutex::default() };
         if engine.options.background == Background::Threads {
             let syncer = engine.clone();
-            threads.push(spawn("highwater-sync", move || syncer.run_syncs())?);
-            let checkpointer = engine.clone();
-            threads.push(spawn("highwater-checkpoint", move || checkpointer.run_checkpoints())?);
+            running.threads().push(spawn("highwater-sync", move || syncer.run_syncs())?);
+            let checkpoints = move || engine.run_checkpoints();
+            running.threads().push(spawn("highwater-checkpoint", checkpoints)?);
         }
-        Ok(Self { engine, threads: Mutex::new(threads) })
+        Ok(running)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        // A list that only grows and is taken whole.
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -73,9 +79,12 @@ impl Running {
         self.engine.refuse_nested()?;
         self.engine.pressure.stop();
         self.engine.journal.group.stop();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads());
         for thread in threads {
+            // A waker that the background calls may drop the last that knows the store.
+            if thread.thread().id() == thread::current().id() {
+                continue;
+            }
             if thread.join().is_err() {
                 tracing::error!("a background thread of the store panicked");
             }

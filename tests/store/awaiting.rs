@@ -82,6 +82,24 @@ fn awaiting_what_is_written_costs_no_sync() {
     assert_eq!(store.stats().synced_lsn, 0, "nobody asked for more");
 }
 
+/// A bot awaits one tick after the other, faster than the background syncs. What it awaits needs no sync,
+/// and gets one all the same when it is due: power loss takes no more than that.
+#[test]
+fn awaited_ticks_do_not_put_off_the_background_sync() {
+    let directory = TempDir::new().unwrap();
+    // Room for all of it in one segment and in memory: the end of a segment is synced as well, and what a
+    // checkpoint takes.
+    let options = options().memory_bytes(1 << 30).segment_bytes(8 << 20, 8 << 20);
+    let options = options.sync_interval(Duration::from_millis(100));
+    let store = options.open(directory.path().join("store")).unwrap();
+    let mut number = 0;
+    while store.stats().synced_lsn == 0 {
+        number += 1;
+        block_on(stage(&store, number, Durability::Written)).unwrap();
+        assert!(number < 30_000, "{number} ticks awaited, none synced");
+    }
+}
+
 /// A hundred tasks on one thread share syncs, as a hundred threads would.
 #[test]
 fn tasks_share_syncs() {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::super::row::Lsn;
 use super::super::sync::atomic::{AtomicU64, Ordering};
-use super::super::sync::{Condvar, Mutex, MutexGuard};
+use super::super::sync::{Condvar, Instant, Mutex, MutexGuard};
 use super::append::{Appender, Group, Progress, ReadySegments, batch_len};
 use super::error::Error;
 use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
@@ -256,6 +256,8 @@ impl GroupCommit {
         id: &mut Option<u64>,
         waker: &Waker,
     ) -> Poll<Result<(), Failure>> {
+        // Cloned before the lock is taken, and the one that it replaces is dropped behind it.
+        let mut waker = waker.clone();
         let mut state = self.lock();
         if self.reached(&state, goal) {
             return Poll::Ready(Ok(()));
@@ -263,7 +265,7 @@ impl GroupCommit {
         if let Some(poison) = &state.poison {
             return Poll::Ready(Err(Failure::InFlight(poison.clone())));
         }
-        state.tasks.register(id, goal, waker);
+        state.tasks.register(id, goal, &mut waker);
         state.background_idle = false;
         drop(state);
         self.background.notify_all();
@@ -312,17 +314,30 @@ impl GroupCommit {
         state.leader = false;
         state.turns += 1;
         state.emptied = Some(group);
-        let tasks = match result {
-            Ok(Ok(progress)) => self.publish(&mut state, &progress),
-            Ok(Err(error)) => self.poison_with(&mut state, Poison::Journal(error)),
-            Err(panic) => self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))),
+        let (tasks, poisoned) = match result {
+            Ok(Ok(progress)) => (self.publish(&mut state, &progress), false),
+            Ok(Err(error)) => (self.poison_with(&mut state, Poison::Journal(error)), true),
+            Err(panic) => {
+                (self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))), true)
+            }
         };
-        if tasks.is_empty() {
+        if tasks.is_empty() && !poisoned {
             return state;
         }
         drop(state);
         tasks::wake(tasks);
+        if poisoned {
+            self.tell_poison();
+        }
         self.lock()
+    }
+
+    /// Says in the log that the store is poisoned: outside of every lock, and once everybody knows, for
+    /// whoever listens is code that is not ours.
+    fn tell_poison(&self) {
+        if let Some(poison) = self.poison() {
+            tracing::error!(error = %poison, "the store is poisoned: no further write is accepted");
+        }
     }
 
     /// Answers the tasks to be woken.
@@ -339,7 +354,6 @@ impl GroupCommit {
 
     /// Answers the tasks to be woken.
     fn poison_with(&self, state: &mut State, poison: Poison) -> Vec<Waker> {
-        tracing::error!(error = %poison, "the store is poisoned: no further write is accepted");
         state.poison.get_or_insert_with(|| Arc::new(poison));
         for waiting in state.waiting.drain(..) {
             waiting.parker.unpark();
@@ -352,6 +366,7 @@ impl GroupCommit {
     pub(crate) fn poison_after_panic(&self, message: &str) {
         let tasks = self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned()));
         tasks::wake(tasks);
+        self.tell_poison();
     }
 
     /// Waits until nobody leads; `None` once the store is poisoned.
@@ -417,27 +432,39 @@ impl GroupCommit {
     /// with [`GroupCommit::stop`].
     pub(crate) fn run_background(&self, interval: Duration, mut between: impl FnMut()) {
         let mut turns_before = 0;
+        // Since when something is not synced, as far as was seen here.
+        let mut unsynced_since: Option<Instant> = None;
         loop {
             let mut state = self.lock();
             while !state.has_background_work() && !state.stop {
                 state.background_idle = true;
                 state = self.background.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
+            if state.synced == state.staged {
+                unsynced_since = None;
+            } else {
+                unsynced_since.get_or_insert_with(Instant::now);
+            }
             if !state.stop {
+                let left = interval
+                    - unsynced_since.map_or(Duration::ZERO, |since| since.elapsed().min(interval));
                 let nobody_hurries = |state: &mut State| !state.stop && state.tasks.is_empty();
-                let waited = self.background.wait_timeout_while(state, interval, nobody_hurries);
+                let waited = self.background.wait_timeout_while(state, left, nobody_hurries);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             if state.stop {
                 return;
             }
-            if let Some(goal) = state.tasks.goal() {
+            // Tasks do not wait for the interval, and do not put off what it is for.
+            let is_due = unsynced_since.is_some_and(|since| since.elapsed() >= interval);
+            if let Some(goal) = state.tasks.goal().filter(|_| !is_due) {
                 drop(state);
                 // A failure has poisoned the store, and the tasks hear of it from there.
                 let _ = self.wait(goal);
                 between();
                 continue;
             }
+            unsynced_since = None;
             let staged = state.staged;
             let unsynced = state.synced < staged;
             let quiet = state.turns == turns_before;

@@ -36,11 +36,12 @@ impl Tasks {
         self.waiting.is_empty()
     }
 
-    /// Remembers whom to wake. A task that asks again, under the number it has, is there once.
-    pub(super) fn register(&mut self, id: &mut Option<u64>, goal: Goal, waker: &Waker) {
+    /// Remembers whom to wake. A task that asks again, under the number it has, is there once: what it
+    /// had said before is in `waker` then.
+    pub(super) fn register(&mut self, id: &mut Option<u64>, goal: Goal, waker: &mut Waker) {
         let known = id.and_then(|id| self.waiting.iter_mut().find(|task| task.id == id));
         if let Some(task) = known {
-            task.waker.clone_from(waker);
+            std::mem::swap(&mut task.waker, waker);
             return;
         }
         self.last_id += 1;
