@@ -10,6 +10,9 @@ use super::{
 };
 use crate::engine::KeyRange;
 
+/// A purge that has staged more than this does no more in one commit.
+const MOST_BYTES: usize = 1 << 20;
+
 impl OperationsMut<'_> {
     /// Purges at most `limit` operations that ended more than `retention` ago. Their keys stay for
     /// ever and still answer how they ended. Answers how many were purged.
@@ -20,10 +23,15 @@ impl OperationsMut<'_> {
         let retention = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
         let latest = self.now.as_micros().saturating_sub(retention);
         let due = self.finished_before(latest, limit)?;
+        let mut purged = 0;
         for (finished_at, id) in &due {
+            if self.tx().staged_bytes().is_some_and(|bytes| bytes > MOST_BYTES) {
+                break;
+            }
             self.forget(*id, *finished_at)?;
+            purged += 1;
         }
-        Ok(due.len())
+        Ok(purged)
     }
 
     /// The operations that ended before `latest`, the oldest first.

@@ -28,7 +28,7 @@ const LARGE_COMMIT_BYTES: usize = (MAX_COMMIT_BYTES / 2) as usize;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Boot {
-    /// When it first wrote.
+    /// When it first wrote, by the clock as it stood.
     pub at: Timestamp,
     /// Whether the store had been closed before, so that there was nothing to recover.
     pub clean: bool,
@@ -55,7 +55,9 @@ pub(super) fn count_since(
 ) -> Result<u64, Error> {
     let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX);
     let earliest = now.as_micros().saturating_sub(within);
-    let recent = read(reader)?.into_iter().filter(|boot| boot.at.as_micros() > earliest);
+    // What the clock has gone back behind says nothing of lately.
+    let is_recent = |boot: &Boot| boot.at.as_micros() > earliest && boot.at <= now;
+    let recent = read(reader)?.into_iter().filter(is_recent);
     Ok(recent.count() as u64)
 }
 
@@ -90,7 +92,7 @@ impl BootLog {
     /// Puts this opening into the log with whatever else is staged, unless it is there. Where nothing
     /// is staged, or so much that there may be no room, a later commit has to. Answers whether this one
     /// does.
-    pub(super) fn stage(&self, tx: &mut Tx) -> bool {
+    pub(super) fn stage(&self, tx: &mut Tx, now: Timestamp) -> bool {
         if self.logged.load(Ordering::Relaxed) {
             return false;
         }
@@ -99,7 +101,7 @@ impl BootLog {
         }
         // No write fails for a log that cannot be read; health tells of it.
         let Ok(mut boots) = read(tx) else { return false };
-        boots.push(Boot { at: Timestamp::from_micros(tx.micros()), clean: self.clean });
+        boots.push(Boot { at: now, clean: self.clean });
         let kept = boots.split_off(boots.len().saturating_sub(KEPT));
         let boots = kept.iter().map(|boot| (boot.at.as_micros(), boot.clean)).collect();
         tx.put(STORE, KEY, codec::encode(VERSION, &BootsRow { boots }));

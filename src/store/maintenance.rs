@@ -224,31 +224,28 @@ impl Stop {
     }
 
     fn maintain_until_stopped(&self, store: &Weak<Store>, every: Duration) {
-        let mut pause = every;
+        let mut retry: Option<Duration> = None;
         loop {
             let Some(store) = store.upgrade() else { return };
-            pause = match store.maintain() {
+            retry = match store.maintain() {
                 Ok(done) => {
                     tracing::debug!(?done, "maintenance ran");
-                    every
+                    None
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "maintenance failed and will be tried again");
-                    next_try(pause, every)
+                    Some(retry.map_or(FIRST_RETRY, |last| last * 2).min(every))
                 }
             };
             // Where this was the last one to know the store, it is closed here.
             drop(store);
             let stopped = self.lock();
-            let waited = self.changed.wait_timeout_while(stopped, pause, |stopped| !*stopped);
+            let waited =
+                self.changed
+                    .wait_timeout_while(stopped, retry.unwrap_or(every), |stopped| !*stopped);
             if *waited.unwrap_or_else(PoisonError::into_inner).0 {
                 return;
             }
         }
     }
-}
-
-/// How long to wait after a failure, when the last pause was this long.
-fn next_try(last: Duration, every: Duration) -> Duration {
-    if last >= every { FIRST_RETRY.min(every) } else { (last * 2).min(every) }
 }

@@ -227,7 +227,7 @@ impl Store {
         let mut logged = false;
         let staged = self.running.engine().stage(durability, purpose, |tx| {
             let done = body(&mut Tx { tx, now, monotonic, rules, life, claim_rules, history })?;
-            logged = self.boot_log.stage(tx);
+            logged = self.boot_log.stage(tx, now);
             Ok(done)
         });
         if logged && staged.is_err() {

@@ -87,7 +87,25 @@ impl Store {
     pub fn health(&self) -> Health {
         let stats = self.running.engine().stats();
         let mut reasons = self.of_the_engine(&stats);
-        let (snapshot, now) = (self.snapshot(), self.clock.now());
+        let now = self.clock.now();
+        // A base that is opened anew ends snapshots; what is read then is read once more.
+        let looked = match self.look(now) {
+            Err(Error::SnapshotLost) => self.look(now),
+            looked => looked,
+        };
+        match looked {
+            Ok(found) => reasons.extend(found),
+            Err(error) => reasons.push(Reason::Unreadable { error: chain(&error) }),
+        }
+        reasons.extend(self.maintenance.failing());
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level()));
+        let level = reasons.first().map_or(Level::Healthy, Reason::level);
+        Health { level, at: now, reasons, stats: stats.into() }
+    }
+
+    /// What the rows say.
+    fn look(&self, now: Timestamp) -> Result<Vec<Reason>, Error> {
+        let (snapshot, mut reasons) = (self.snapshot(), Vec::new());
         let books = Books {
             reader: snapshot.reader(),
             ledger: snapshot.ledger(),
@@ -95,14 +113,9 @@ impl Store {
             now,
             limits: &self.health_limits,
         };
-        let looked = books.look(&mut reasons).and_then(|()| self.look_at_claims(&mut reasons));
-        if let Err(error) = looked {
-            reasons.push(Reason::Unreadable { error: chain(&error) });
-        }
-        reasons.extend(self.maintenance.failing());
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level()));
-        let level = reasons.first().map_or(Level::Healthy, Reason::level);
-        Health { level, at: now, reasons, stats: stats.into() }
+        books.look(&mut reasons)?;
+        self.look_at_claims(&mut reasons)?;
+        Ok(reasons)
     }
 
     /// Which bounds of claims are too narrow.

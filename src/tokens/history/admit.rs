@@ -153,7 +153,8 @@ impl<'a> Admitting<'a> {
         }
         let fold = before.fold.join(Marks::of(self.tick));
         if fold != before.fold {
-            if self.jumps() {
+            // One that a purge has not come to yet was let in before.
+            if self.tx.get(TICKS, &self.tick_key)?.is_none() && self.jumps() {
                 return self.keep_aside();
             }
             self.history.before = Some(Before { fold, ..before });
