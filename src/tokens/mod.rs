@@ -38,3 +38,18 @@ pub use crate::money::TokenKey;
 
 /// The engine's table of token rows, by [`TokenKey`].
 pub(crate) const TOKENS: Table = Table(1);
+
+/// What the tables of the history and of the sources are called.
+pub(crate) fn table_name(table: Table) -> &'static str {
+    match table {
+        history::TICKS => "ticks",
+        history::CANDLES => "candles",
+        history::HISTORY => "histories",
+        history::QUARANTINE => "quarantine",
+        history::RETRACTED => "retracted ticks",
+        history::HISTORY_SETTINGS => "history settings",
+        sources::SOURCES => "sources",
+        sources::SEEN => "named by sources",
+        _ => "",
+    }
+}

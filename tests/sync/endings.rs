@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use highwater::{Error, Filter, Malformed, SyncEnding, SyncRow, TokenSync, tokens};
+use highwater::{Error, Filter, Malformed, Price, SyncEnding, SyncRow, TokenSync, Update, tokens};
 
 use super::lists::{
-    SOURCE, all, key, listed, malformed, priced, stale, store, sync, with_decimals,
+    NOW, SOURCE, all, key, listed, malformed, priced, stale, store, sync, with_decimals,
 };
 
 /// A delisted token must not be traded on a price that nobody keeps up. What a whole list does not name
@@ -143,7 +143,7 @@ fn a_filter_that_changes_on_the_way_marks_nothing() {
     // Rows that are left out where all were asked for are a filter, too.
     let store = super::lists::store();
     sync(&store, all("1"), listed("a b"));
-    let report = sync(&store, all("2"), vec![priced("a", 1), SyncRow::LeftOut]);
+    let report = sync(&store, all("2"), vec![priced("a", 1), SyncRow::LeftOut { key: None }]);
     assert_eq!((report.ending, stale(&store).len()), (SyncEnding::FilterChanged, 0));
 }
 
@@ -203,4 +203,48 @@ fn a_run_that_was_overtaken_is_refused() {
         assert!(slow.feed(listed("")).is_err());
         assert_eq!(stale(&store), [""; 0]);
     }
+}
+
+/// The story: a run was cut off after two rows, and the list that came then had a row in front that nobody
+/// could read. Its place had been counted, so the counts did not show it, and what the list did not name
+/// was marked as stale. The same with a list that was half of what had been there.
+#[test]
+fn a_run_that_reads_another_list_than_the_one_before_marks_nothing() {
+    for (what, rows, ending) in [
+        (
+            "malformed",
+            vec![malformed("junk"), priced("a", 1), priced("b", 1)],
+            SyncEnding::WithMalformed,
+        ),
+        ("shorter", listed("a"), SyncEnding::Shorter),
+        ("empty", listed(""), SyncEnding::Shorter),
+    ] {
+        let store = store();
+        sync(&store, all("1"), listed("a b z"));
+        let stopped = all("2").batch_rows(2).on_progress(|_| ControlFlow::Break(()));
+        assert_eq!(sync(&store, stopped, listed("a b z")).ending, SyncEnding::Stopped);
+        let report = sync(&store, all("2"), rows);
+        assert_eq!((report.ending, stale(&store).len()), (ending, 0), "{what}");
+    }
+}
+
+/// A pool's liquidity falls below what is asked for. Its row does not pass the filter any more, and its
+/// source lists it all the same: it is not stale.
+#[test]
+fn what_no_longer_passes_the_filter_is_still_named() {
+    let store = store();
+    let rich = |session: &'static str| {
+        TokenSync::new(SOURCE, session, Filter::only("rich", |update| *update != poor()))
+    };
+    sync(&store, rich("1"), listed("a b"));
+    let report = sync(&store, rich("2"), vec![priced("a", 1), SyncRow::Update(poor())]);
+    assert_eq!((report.ending, report.this_run.left_out), (SyncEnding::Complete, 1));
+    assert_eq!(stale(&store), [""; 0]);
+    sync(&store, rich("3"), listed("a"));
+    assert_eq!(stale(&store), ["b"]);
+}
+
+/// What the list says of token `b` once nobody wants it any more.
+fn poor() -> Update {
+    Update::new(key("b")).market_cap(Price::ZERO, NOW).source(SOURCE)
 }

@@ -82,7 +82,7 @@ fn row() -> impl Strategy<Value = SyncRow> {
             SyncRow::Refused { key: key(address), kind: "price", reason: "it is negative".into() }
         }),
         1 => Just(malformed("junk")),
-        1 => Just(SyncRow::LeftOut),
+        1 => Just(SyncRow::LeftOut { key: None }),
     ]
 }
 

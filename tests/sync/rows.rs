@@ -114,7 +114,7 @@ fn a_filter_leaves_rows_out() {
     let store = store();
     let only = Filter::only("address<c", |update| update.key().address() < "c");
     let mut rows = listed("a b c d");
-    rows.push(SyncRow::LeftOut);
+    rows.push(SyncRow::LeftOut { key: None });
     let report = sync(&store, TokenSync::new(SOURCE, "monday", only), rows);
     let counts = report.session.counts;
     assert_eq!((counts.new, counts.left_out, counts.rows), (2, 3, 5));

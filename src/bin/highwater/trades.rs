@@ -269,6 +269,10 @@ pub(crate) fn split(line: &[u8], record: &mut ByteRecord) -> Result<(), &'static
             if !reader.read_byte_record(record).unwrap_or(false) {
                 return Err("the line is not a row of comma-separated values");
             }
+            // A lone carriage return ends a record for the parser, and no line for us.
+            if reader.read_byte_record(&mut ByteRecord::new()).unwrap_or(true) {
+                return Err("a carriage return stands within the line");
+            }
         }
     }
     Ok(())

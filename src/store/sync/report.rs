@@ -23,6 +23,9 @@ pub enum SyncEnding {
     /// The whole list was read under another filter than the session before, or than an earlier run:
     /// nothing was marked as stale.
     FilterChanged,
+    /// The list was shorter than what an earlier run of the session had read of it: nothing was marked as
+    /// stale.
+    Shorter,
     /// The list has more rows than [`TokenSync::max_rows`](super::TokenSync::max_rows). The rest was not
     /// read; with a higher limit the session goes on.
     Truncated,
@@ -43,6 +46,7 @@ impl From<SyncEnd> for SyncEnding {
             SyncEnd::Complete => Self::Complete,
             SyncEnd::WithMalformed => Self::WithMalformed,
             SyncEnd::FilterChanged => Self::FilterChanged,
+            SyncEnd::Shorter => Self::Shorter,
         }
     }
 }

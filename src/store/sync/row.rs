@@ -22,8 +22,12 @@ pub enum SyncRow {
         /// What is wrong with it.
         reason: Box<str>,
     },
-    /// The row did not pass the filter.
-    LeftOut,
+    /// The row did not pass the filter. Its source named its token all the same, where the reader can
+    /// tell which.
+    LeftOut {
+        /// The token.
+        key: Option<TokenKey>,
+    },
     /// Nobody can tell what the row says, or of which token.
     Malformed(Malformed),
     /// The list breaks off here: it is no row, and nothing follows.

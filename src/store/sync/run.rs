@@ -14,6 +14,8 @@ struct Loop<'s, 'a> {
     run: SyncRun<'s, 'a>,
     /// The counts that the session began this run with.
     before: SyncCounts,
+    /// Whether one of the rows that this run read could not be read.
+    met_malformed: bool,
     /// Rows read, those of the batch included.
     rows: u64,
     batch: Vec<(u64, SyncRow)>,
@@ -42,6 +44,7 @@ pub(super) fn run(
 ) -> Result<SyncReport, SyncFailed> {
     let mut running = Loop {
         before: run.session.counts,
+        met_malformed: false,
         rows: 0,
         batch: Vec::with_capacity(run.sync.batch_rows),
         tally: Tally::default(),
@@ -79,7 +82,7 @@ impl Loop<'_, '_> {
                     return self.early(SyncEnding::StoppedAtMalformed);
                 }
                 SyncRow::Update(update) if !self.run.sync.filter.lets_pass(&update) => {
-                    self.push(SyncRow::LeftOut);
+                    self.push(SyncRow::LeftOut { key: Some(update.key().clone()) });
                 }
                 row => self.push(row),
             }
@@ -95,6 +98,7 @@ impl Loop<'_, '_> {
 
     fn push(&mut self, row: SyncRow) {
         self.rows += 1;
+        self.met_malformed |= matches!(row, SyncRow::Malformed(_));
         self.batch.push((self.rows, row));
     }
 
@@ -134,7 +138,12 @@ impl Loop<'_, '_> {
 
     /// Ends the session, once what it did not see is marked.
     fn end(&mut self) -> Result<SyncEnding, Error> {
-        let end = self.run.session.end();
+        let end = match self.run.session.end() {
+            // It was counted at a place that an earlier run had come to, in a list that was another one.
+            SyncEnd::Complete if self.met_malformed => SyncEnd::WithMalformed,
+            SyncEnd::Complete if self.rows < self.before.rows => SyncEnd::Shorter,
+            end => end,
+        };
         if end == SyncEnd::Complete && self.mark()? {
             return Ok(SyncEnding::Stopped);
         }
@@ -228,7 +237,9 @@ fn merge(
                     tally.repeated += 1;
                 }
             }
-            SyncRow::LeftOut => tally.count(session.leave_out(place)),
+            SyncRow::LeftOut { key } => {
+                tally.count(tokens.leave_out_row(session, place, key.as_ref())?);
+            }
             SyncRow::Malformed(_) | SyncRow::BrokenOff(_) => {
                 tally.count(session.pass_over(place));
             }

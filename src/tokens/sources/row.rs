@@ -20,6 +20,7 @@ const SEEN_VERSION: u8 = 1;
 const COMPLETE: u8 = 0;
 const WITH_MALFORMED: u8 = 1;
 const FILTER_CHANGED: u8 = 2;
+const SHORTER: u8 = 3;
 
 #[derive(Encode, BorrowDecode)]
 struct SourceRow<'b> {
@@ -106,6 +107,7 @@ fn number_of(end: SyncEnd) -> u8 {
         SyncEnd::Complete => COMPLETE,
         SyncEnd::WithMalformed => WITH_MALFORMED,
         SyncEnd::FilterChanged => FILTER_CHANGED,
+        SyncEnd::Shorter => SHORTER,
     }
 }
 
@@ -114,6 +116,7 @@ fn end_of(number: u8) -> Option<SyncEnd> {
         COMPLETE => Some(SyncEnd::Complete),
         WITH_MALFORMED => Some(SyncEnd::WithMalformed),
         FILTER_CHANGED => Some(SyncEnd::FilterChanged),
+        SHORTER => Some(SyncEnd::Shorter),
         _ => None,
     }
 }

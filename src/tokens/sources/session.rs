@@ -58,6 +58,9 @@ pub enum SyncEnd {
     WithMalformed,
     /// The filter is not that of the session before, or changed on the way: nothing was marked as stale.
     FilterChanged,
+    /// The list was shorter than what an earlier run of the session had read of it, so it is another list,
+    /// or half of one: nothing was marked as stale.
+    Shorter,
 }
 
 /// The last session of a source.

@@ -104,6 +104,26 @@ impl TokensMut<'_> {
         Ok(counts)
     }
 
+    /// Counts row number `place` as left out by the filter. A token that the source had named before it
+    /// names still. Answers whether the row is counted for the first time.
+    pub(crate) fn leave_out_row(
+        &mut self,
+        session: &mut SyncSession,
+        place: u64,
+        token: Option<&TokenKey>,
+    ) -> Result<bool, Error> {
+        if let Some(token) = token {
+            let key = seen_key(&session.source, token);
+            if self.seen(&key)?.is_some_and(|seen| seen.session != session.number) {
+                // As where its row was refused: the next one that is taken is its first.
+                let (session, refused) = (session.number, true);
+                let seen = SeenRow { session, refused, stale_since: None };
+                self.tx.put(SEEN, &key, row::encode_seen(seen));
+            }
+        }
+        Ok(session.leave_out(place))
+    }
+
     /// Notes that the session's source names this token. A token that is only refused stays noted, so that
     /// no further run counts it anew.
     fn note_seen(
@@ -211,7 +231,7 @@ impl SyncSession {
 
     /// Counts row number `place` as left out by the filter. Answers whether it is counted for the first
     /// time.
-    pub(crate) fn leave_out(&mut self, place: u64) -> bool {
+    fn leave_out(&mut self, place: u64) -> bool {
         let counts = self.reach(place);
         self.counts.left_out = self.counts.left_out.saturating_add(u64::from(counts));
         // Whoever leaves rows out has a filter, whatever was stated.

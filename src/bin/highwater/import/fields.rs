@@ -94,6 +94,8 @@ impl Fields {
         for (name, value) in entries {
             let Some(Usual { role, rank }) = self.usual(name) else { continue };
             match best[role] {
+                // Another name may say what this one leaves empty.
+                _ if value.is_nothing() => {}
                 _ if self.named[role].is_some() => {}
                 Some((better, _, _)) if better < rank => {}
                 Some((same, _, _)) if same == rank => return Err(twice(name)),

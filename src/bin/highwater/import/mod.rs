@@ -243,6 +243,7 @@ fn check(inputs: &[Input], arguments: &Arguments) -> Result<Checked, Failure> {
         hash.update(text.as_bytes());
         hash.update(&[0]);
     }
+    hash.update(format!("{:?} {}", arguments.time_unit, arguments.round).as_bytes());
     let session = is_regular.then(|| format!("files-{:016x}", hash.digest()));
     Ok(Checked { bytes: is_regular.then_some(total), session })
 }

@@ -45,6 +45,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it is written down and says nothing.
+    pub(crate) fn is_nothing(self) -> bool {
+        match self {
+            Self::Cell(cell) => cell.trim().is_empty(),
+            Self::Json(raw) => matches!(raw.get(), "null" | "\"\""),
+        }
+    }
+
     /// Whether the value is `text`, or a list that has it.
     pub(crate) fn is_or_has(self, text: &str) -> bool {
         match self.text() {

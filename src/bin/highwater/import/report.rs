@@ -166,6 +166,9 @@ impl Import {
             SyncEnding::FilterChanged => {
                 "the filter is another than before: nothing was marked stale"
             }
+            SyncEnding::Shorter => {
+                "the list is shorter than an earlier run had found it: nothing was marked stale"
+            }
             SyncEnding::Truncated => "truncated by --max-rows: the list has more",
             SyncEnding::StoppedAtMalformed => "stopped by --strict",
             SyncEnding::BrokenOff => "the list broke off",

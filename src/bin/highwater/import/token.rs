@@ -40,11 +40,17 @@ struct Refusal {
 }
 
 impl Reading {
+    /// The token of a record, where it says so.
+    fn key(&mut self, entries: &[Entry<'_>]) -> Option<TokenKey> {
+        let values = self.fields.find(entries).ok()?;
+        key(&values, self.chain.as_deref()).ok()
+    }
+
     /// What a record says.
     pub(crate) fn row(&mut self, entries: &[Entry<'_>]) -> SyncRow {
         match self.wanted.wants(entries) {
             Ok(true) => {}
-            Ok(false) => return SyncRow::LeftOut,
+            Ok(false) => return SyncRow::LeftOut { key: self.key(entries) },
             Err(reason) => return SyncRow::Malformed(Malformed::new(reason)),
         }
         let values = match self.fields.find(entries) {
