@@ -5,9 +5,8 @@
 //! ```
 //!
 //! A feed writes ticks, traders buy what has fallen by half from its high, each coin by one task at a
-//! time, and everybody awaits the commit before acting on it. What a cancelled task leaves behind is
-//! in the store, not in the task: a trader that is aborted between its order and the answer is settled
-//! by whoever takes the order over.
+//! time, and everybody awaits the commit before acting on it. What a task does is in the store, not in
+//! the task: an order whose task is aborted can be taken over with `take_over` by its number.
 
 use std::error::Error;
 use std::sync::Arc;

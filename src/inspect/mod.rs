@@ -13,7 +13,7 @@ use crate::ledger;
 use crate::operations;
 use crate::processed;
 use crate::store::{Error, Identity, STORE};
-use crate::tokens::TOKENS;
+use crate::tokens::{self, TOKENS};
 
 /// What lies in a store's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +205,7 @@ fn table_name(table: Table) -> &'static str {
     match table {
         TOKENS => "tokens",
         Table(24..=31) => processed::table_name(table),
+        Table(48..=57) => tokens::table_name(table),
         Table(2..=19) => ledger::table_name(table),
         Table(32..=41) => operations::table_name(table),
         STORE => "store",

@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     store: StoreArgument,
     /// Purge the rows of operations that ended longer ago than this, at least 24 [default: none]
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(24..))]
     purge_older_than: Option<u32>,
     /// Print one JSON object
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use highwater::{Durability, History, Mode, Options, Store};
+use highwater::{Durability, History, Mode, Options, Resolution, Retention, Store};
 
 use crate::failure::Failure;
 use crate::reference;
@@ -49,7 +49,7 @@ pub(crate) struct Opening {
     /// Currency of the prices, with its decimals
     #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
     reference: String,
-    /// Keep every price and candles from now on, not only the marks
+    /// Keep every price, and candles, from now on and for ever, not only the marks
     #[arg(long)]
     history: bool,
 }
@@ -89,8 +89,14 @@ impl Opening {
         };
         let mut options = Options::new(mode, asset).durability(self.durability());
         if self.history {
-            options = options.history(History::new());
+            options = options.history(everything());
         }
         options.open(directory).map_err(Failure::of_store(directory))
     }
+}
+
+/// A history of which nothing is ever purged: what is replayed may be years old.
+fn everything() -> History {
+    let all = History::new().ticks(Retention::EVERYTHING);
+    Resolution::ALL.into_iter().fold(all, |all, one| all.candles(one, Retention::EVERYTHING))
 }
