@@ -1,6 +1,7 @@
 //! Maintenance: what is due is done, in commits of bounded size, by hand or on a thread.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -54,6 +55,11 @@ impl MaintenanceLog {
             Ok(_) => *log = (0, String::new()),
             Err(error) => *log = (log.0 + 1, chain(error)),
         }
+    }
+
+    fn panicked(&self) {
+        let mut log = self.lock();
+        *log = (log.0 + 1, "it panicked".to_owned());
     }
 
     /// What health has to say of it.
@@ -227,14 +233,20 @@ impl Stop {
         let mut retry: Option<Duration> = None;
         loop {
             let Some(store) = store.upgrade() else { return };
-            retry = match store.maintain() {
-                Ok(done) => {
+            retry = match catch_unwind(AssertUnwindSafe(|| store.maintain())) {
+                Ok(Ok(done)) => {
                     tracing::debug!(?done, "maintenance ran");
                     None
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::warn!(error = %error, "maintenance failed and will be tried again");
-                    Some(retry.map_or(FIRST_RETRY, |last| last * 2).min(every))
+                    Some(longer(retry, every))
+                }
+                Err(payload) => {
+                    // A clock of the caller's may panic, and dropping what it threw may do so again.
+                    std::mem::forget(payload);
+                    store.maintenance.panicked();
+                    Some(longer(retry, every))
                 }
             };
             // Where this was the last one to know the store, it is closed here.
@@ -248,4 +260,9 @@ impl Stop {
             }
         }
     }
+}
+
+/// How long to wait after a failure, where the last pause for one was this long.
+fn longer(last: Option<Duration>, every: Duration) -> Duration {
+    last.map_or(FIRST_RETRY, |last| last * 2).min(every)
 }

@@ -2,11 +2,12 @@
 //! their cause and go with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use highwater::{
-    ClaimBounds, Error, Failure, History, Intent, Level, Maintainer, Price, Reason, Retention,
-    RollBack, Store, Timestamp, TokenKey, Update, Verdict,
+    ClaimBounds, Clock, Error, Failure, History, Intent, Level, Maintainer, ManualClock, Price,
+    Reason, Retention, RollBack, Store, Timestamp, TokenKey, Update, Verdict,
 };
 
 use crate::{World, begin, dollars, no_effect, position, units, usd};
@@ -252,6 +253,33 @@ fn a_maintainer_maintains_and_goes() {
     drop(maintainer);
     Arc::into_inner(store).expect("nobody else has it").close().unwrap();
     assert!(world.open().opening().clean);
+}
+
+/// The bot's own clock panics. The thread goes on, and health says so once it has happened three times.
+#[test]
+fn a_panic_in_maintenance_is_told() {
+    #[derive(Debug)]
+    struct Broken(ManualClock, AtomicBool);
+    impl Clock for Broken {
+        fn now(&self) -> Timestamp {
+            let is_ours = std::thread::current().name() == Some("highwater-maintain");
+            assert!(!(is_ours && self.1.load(Ordering::SeqCst)), "the clock is broken");
+            self.0.now()
+        }
+    }
+    let world = World::new();
+    let clock = Arc::new(Broken(world.clock.clone(), AtomicBool::new(true)));
+    let options = world.options().clock(clock.clone()).record_equity(MINUTE);
+    let store = Arc::new(options.open_on(Arc::new(world.disk.clone())).unwrap());
+    let maintainer = Maintainer::start(&store, Duration::from_millis(1)).unwrap();
+    while reasons(&store) != ["maintenance_failing"] {
+        std::thread::yield_now();
+    }
+    clock.1.store(false, Ordering::SeqCst);
+    while !reasons(&store).is_empty() {
+        std::thread::yield_now();
+    }
+    maintainer.stop();
 }
 
 /// Maintenance finds no room: health says so the third time, and no more once there is room.

@@ -89,13 +89,13 @@ impl Store {
         let mut reasons = self.of_the_engine(&stats);
         let now = self.clock.now();
         // A base that is opened anew ends snapshots; what is read then is read once more.
-        let looked = match self.look(now) {
-            Err(Error::SnapshotLost) => self.look(now),
+        let (found, looked) = match self.look(now) {
+            (_, Err(Error::SnapshotLost)) => self.look(now),
             looked => looked,
         };
-        match looked {
-            Ok(found) => reasons.extend(found),
-            Err(error) => reasons.push(Reason::Unreadable { error: chain(&error) }),
+        reasons.extend(found);
+        if let Err(error) = looked {
+            reasons.push(Reason::Unreadable { error: chain(&error) });
         }
         reasons.extend(self.maintenance.failing());
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level()));
@@ -103,8 +103,8 @@ impl Store {
         Health { level, at: now, reasons, stats: stats.into() }
     }
 
-    /// What the rows say.
-    fn look(&self, now: Timestamp) -> Result<Vec<Reason>, Error> {
+    /// What the rows say, and what kept some of them from being read.
+    fn look(&self, now: Timestamp) -> (Vec<Reason>, Result<(), Error>) {
         let (snapshot, mut reasons) = (self.snapshot(), Vec::new());
         let books = Books {
             reader: snapshot.reader(),
@@ -113,9 +113,8 @@ impl Store {
             now,
             limits: &self.health_limits,
         };
-        books.look(&mut reasons)?;
-        self.look_at_claims(&mut reasons)?;
-        Ok(reasons)
+        let looked = [books.look(&mut reasons), self.look_at_claims(&mut reasons)];
+        (reasons, looked.into_iter().collect())
     }
 
     /// Which bounds of claims are too narrow.
@@ -204,7 +203,16 @@ struct Books<'s> {
 
 impl Books<'_> {
     fn look(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
-        self.look_at_operations(reasons)?;
+        // What cannot be read keeps nothing else from being told.
+        let looked = [
+            self.look_at_operations(reasons),
+            self.look_at_accounts(reasons),
+            self.look_at_boots(reasons),
+        ];
+        looked.into_iter().collect()
+    }
+
+    fn look_at_accounts(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
         if let Some(first) = self.ledger.shortfalls()?.into_iter().next() {
             let (account, missing) = (first.account, first.balance);
             reasons.push(Reason::Shortfall { account, missing });
@@ -212,6 +220,10 @@ impl Books<'_> {
         if let Some(reason) = self.ledger.halted()? {
             reasons.push(Reason::Halted { reason });
         }
+        Ok(())
+    }
+
+    fn look_at_boots(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
         let within = self.limits.boots_within;
         let boots = boots::count_since(self.reader, self.now, within)?;
         if boots >= self.limits.boots {
