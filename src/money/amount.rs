@@ -191,6 +191,17 @@ mod tests {
         assert_eq!(Amount(3).checked_sub(Amount(5)), Ok(Amount(-2)));
     }
 
+    #[test]
+    fn a_share_is_rounded_down_and_the_whole_is_all_of_it() {
+        let share = |cost, part, whole| Amount(cost).share(Amount(part), Amount(whole)).units();
+        assert_eq!((share(100, 1, 3), share(100, 2, 3), share(100, 3, 3)), (33, 66, 100));
+        assert_eq!(share(i128::MAX, i128::MAX, i128::MAX), i128::MAX);
+        assert_eq!((share(0, 1, 3), share(100, 0, 3)), (0, 0));
+        // What is no share of anything is nothing.
+        assert_eq!((share(-1, 1, 3), share(100, -1, 3), share(100, 4, 3)), (0, 0, 0));
+        assert_eq!((share(100, 0, 0), share(100, 1, 0), share(100, 0, -1)), (0, 0, 0));
+    }
+
     proptest! {
         #[test]
         fn every_amount_reads_back_as_it_prints(units: i128) {

@@ -45,7 +45,7 @@ DOMAIN = ("lib", "--skip", "engine::", "--skip", "lock_table::")
 AREAS = {
     "ledger": ("src/ledger/**", "0/8", [DOMAIN, ("ledger",), ("operations",)]),
     "operations": ("src/operations/**", "0/7", [DOMAIN, ("operations",), ("ledger",)]),
-    "journal": ("src/engine/journal/**", "0/7", [LIB_ENGINE, CRASH]),
+    "journal": ("src/engine/journal/**", "0/7", [LIB_ENGINE, CRASH, ("store",)]),
     "recovery": ("src/engine/{recover,open,create,offline}.rs", "0/2", [LIB_ENGINE, CRASH, ("store",)]),
     "view": ("src/engine/{view,merge,read,registry,snapshot,memtable}{.rs,/**}", "0/4",
              [LIB_ENGINE, CRASH, ("store",)]),

@@ -133,3 +133,58 @@ fn a_long_run_stays_in_its_bounds() {
     assert!(most.base_disk_bytes <= 4 * MIB, "{} bytes of base", most.base_disk_bytes);
     assert_eq!(state(&store).1.len(), 100);
 }
+
+/// The price of one coin ticks a million times. It is one row: memory does not grow with its past, and the
+/// journal does not either, for what is due is checkpointed by the journal's length.
+#[test]
+fn a_hot_key_costs_the_same_after_a_million_updates() {
+    let directory = TempDir::new().unwrap();
+    let store = options()
+        .memory_bytes(MIB)
+        .durability(Durability::Written)
+        .keep_log(highwater::KeepLog { bytes: 0, age: std::time::Duration::ZERO })
+        .open(directory.path().join("store"))
+        .unwrap();
+    let mut most = Stats::default();
+    for commit in 0..10_000 {
+        let first = commit * 100 + 1;
+        crate::write(&store, |tx| {
+            for at in first..first + 100 {
+                tx.tokens().upsert(&update(1, at))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let stats = store.stats();
+        most.uncheckpointed_bytes = most.uncheckpointed_bytes.max(stats.uncheckpointed_bytes);
+        most.memory_bytes = most.memory_bytes.max(stats.memory_bytes);
+        most.base_disk_bytes = most.base_disk_bytes.max(stats.base_disk_bytes);
+    }
+    let stats = store.stats();
+    println!("{most:?} at most; {} checkpoints, {:?}", stats.checkpoints, stats.journal_disk_bytes);
+    assert!(most.uncheckpointed_bytes <= 8 * 1024, "{} bytes of rows", most.uncheckpointed_bytes);
+    assert!(most.memory_bytes <= MIB, "{} bytes of memory", most.memory_bytes);
+    assert!(most.base_disk_bytes <= 2 * MIB, "{} bytes of base", most.base_disk_bytes);
+    assert!(stats.checkpoints > 0, "the journal grew to {}", stats.journal_disk_bytes);
+    let token = store.tokens().get(&crate::key(1)).unwrap().unwrap();
+    assert_eq!(token.max.unwrap().price, crate::price(1_000_000));
+}
+
+/// A commit that need not be synced is not, before the interval that its writer agreed to is over.
+#[test]
+fn a_written_commit_is_not_synced_before_its_time() {
+    let directory = TempDir::new().unwrap();
+    let store = options()
+        .durability(Durability::Written)
+        .sync_interval(std::time::Duration::from_secs(3600))
+        .open(directory.path().join("store"))
+        .unwrap();
+    let before = store.stats();
+    // As many as the first segment takes: the end of a segment is always synced.
+    for at in 1..=500 {
+        store.tokens().upsert(&update(1, at)).unwrap();
+    }
+    let after = store.stats();
+    assert_eq!(after.synced_lsn, before.synced_lsn);
+    assert_eq!(after.visible_lsn, before.visible_lsn + 500);
+}

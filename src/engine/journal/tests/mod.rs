@@ -10,6 +10,7 @@ mod group;
 mod names;
 mod recovery_table;
 mod room;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -301,7 +301,7 @@ fn a_named_segment_is_not_whole() {
     let disk = disk_with(&[first]);
     write_file(&disk, &wal_name(2), &file[..file.len() - 1]);
     let refused = refusal(read(&disk, &anchor(0, 1, 1)));
-    assert_eq!(refused.3, Problem::Short);
+    assert_eq!(refused, (wal_name(2), file.len() as u64 - 1, 1, Problem::Short));
 }
 
 /// The machine cannot read, so it cannot know what is there. To cut a tail now would throw away
