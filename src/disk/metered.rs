@@ -289,6 +289,21 @@ mod tests {
         assert_eq!(disk.traffic_in("elsewhere"), Traffic::default());
     }
 
+    /// A disk was slow in the morning, and nothing was synced since: it is not slow now.
+    #[test]
+    fn what_a_sync_took_long_ago_says_nothing() {
+        let meter = Meter::default();
+        meter.synced(Duration::from_secs(8));
+        assert_eq!(meter.sync_time(), Duration::from_secs(8));
+        meter.synced(Duration::ZERO);
+        assert_eq!(meter.sync_time(), Duration::from_secs(7));
+        let longer_ago = |time: Instant| time.checked_sub(LATELY).expect("the machine is older");
+        let mut time = meter.sync_time.lock().expect("nobody panicked");
+        time.last = time.last.map(longer_ago);
+        drop(time);
+        assert_eq!(meter.sync_time(), Duration::ZERO);
+    }
+
     /// Counting must not get in the way: names, locks and errors are those of the disk beneath.
     #[test]
     fn passes_everything_on() {

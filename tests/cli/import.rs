@@ -218,6 +218,32 @@ fn a_session_is_the_files_as_they_are() {
     assert_eq!((&anew["resumed"], &anew["counts"]["changed"]), (&false.into(), &2.into()));
 }
 
+/// How the files are read is part of what they say: with another unit, or rounded, they are another list.
+#[test]
+fn a_session_is_how_the_files_are_read_as_well() {
+    let place = Place::new();
+    let list = r#"[{"chain":"c","address":"a","price":1,"time":1723161255}]"#;
+    let file = place.file("list.json", list);
+    let session = |more: &[&str]| {
+        let ran = place.import(&[&[file.to_str().unwrap(), "--filter", "all"], more].concat());
+        ran.exits(0).report()["session"].as_str().unwrap().to_owned()
+    };
+    let seconds = session(&["--time-unit", "s"]);
+    assert_eq!(session(&["--time-unit", "s"]), seconds);
+    assert_ne!(session(&["--time-unit", "ms"]), seconds);
+    assert_ne!(session(&["--time-unit", "s", "--round"]), seconds);
+}
+
+/// A service names a field twice and leaves the better name empty: the other one counts.
+#[test]
+fn a_null_hides_no_other_name() {
+    let place = Place::new();
+    let list =
+        r#"[{"chain":null,"network":"c","address":null,"mint":"a","price":null,"priceUsd":"2"}]"#;
+    assert_eq!(place.import_text("list.json", list, &[]).exits(0).counts(), [1, 1, 0, 0]);
+    assert_eq!(place.tokens()["c/a"]["current"], "2");
+}
+
 /// Standard input has no name to go on under, so one has to be given.
 #[test]
 fn standard_input_is_a_list() {

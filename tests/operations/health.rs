@@ -166,6 +166,23 @@ fn boots(store: &Store) -> Vec<(Timestamp, bool)> {
     boots.into_iter().map(|boot| (boot.at, boot.clean)).collect()
 }
 
+/// The machine's clock was a year ahead once. Commits never go back behind that; openings are counted by
+/// the clock as it stands.
+#[test]
+fn a_clock_that_was_ahead_hides_no_openings() {
+    let world = World::new();
+    let now = world.now();
+    let write = || world.open().ledger().deposit("main", &dollars("1")).unwrap();
+    world.pass(365 * 24 * 60 * MINUTE);
+    write();
+    world.clock.set(now);
+    for _ in 0..5 {
+        write();
+        world.pass(Duration::from_secs(30));
+    }
+    assert_eq!(reasons(&world.open()), ["many_boots"]);
+}
+
 /// Maintenance does what is due and nothing else: dropped and late operations go, old rows are purged,
 /// accounts get their equity points when they are due and have prices.
 #[test]
