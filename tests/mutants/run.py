@@ -45,11 +45,11 @@ DOMAIN = ("lib", "--skip", "engine::", "--skip", "lock_table::")
 AREAS = {
     "ledger": ("src/ledger/**", "0/8", [DOMAIN, ("ledger",), ("operations",)]),
     "operations": ("src/operations/**", "0/7", [DOMAIN, ("operations",), ("ledger",)]),
-    "journal": ("src/engine/journal/**", "0/7", [LIB_ENGINE, CRASH, ("store",)]),
-    "recovery": ("src/engine/{recover,open,create,offline}.rs", "0/2", [LIB_ENGINE, CRASH, ("store",)]),
+    "journal": ("src/engine/journal/**", "0/7", [LIB_ENGINE, ("store",), CRASH]),
+    "recovery": ("src/engine/{recover,open,create,offline}.rs", "0/2", [LIB_ENGINE, ("store",), CRASH]),
     "view": ("src/engine/{view,merge,read,registry,snapshot,memtable}{.rs,/**}", "0/4",
-             [LIB_ENGINE, CRASH, ("store",)]),
-    "checkpoint": ("src/engine/{checkpoint,life}.rs", "0/2", [LIB_ENGINE, CRASH, ("store",)]),
+             [LIB_ENGINE, ("store",), CRASH]),
+    "checkpoint": ("src/engine/{checkpoint,life}.rs", "0/2", [LIB_ENGINE, ("store",), CRASH]),
     "values": ("{src/tokens/merge.rs,src/processed/**,src/money/**}", "0/9",
                [DOMAIN, ("money",), ("tokens",), ("store",)]),
 }
