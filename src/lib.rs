@@ -69,6 +69,8 @@
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
 //!   one moment, [`ReadOnly`] the way to read a store that is not open.
 //! - [`Ticket`] is a commit on its way: wait for it with a thread, or await it as a task.
+//! - `cache` (feature `cache`) keeps copies of what can be read again, within bounds; a copy is never
+//!   the truth.
 //! - [`LockTable`] lets threads and tasks of the bot work on one thing one at a time.
 //! - [`Error`] says of every failure what became of the call.
 //! - [`inspect`] looks at the files of a store in any state; the program `highwater` (feature `cli`)
@@ -79,9 +81,17 @@
 //!
 //! # Features
 //!
-//! None is on by default. `cli` builds the program, `serde` makes the value types serializable,
-//! `simulation` adds the simulated disk and the simulation of the whole library on it.
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cache` | `cache`: a cache bounded by entries, bytes and age |
+//! | `cli` | the program `highwater` |
+//! | `serde` | `Serialize` and, where it makes sense, `Deserialize` for the value types |
+//! | `simulation` | the simulated disk, and the simulation of the whole library on it |
 
+#[cfg(feature = "cache")]
+pub mod cache;
 mod clock;
 mod codec;
 pub mod disk;

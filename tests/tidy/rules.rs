@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["operations"],
     &["ledger"],
     &["tokens", "processed"],
-    &["codec"],
+    &["codec", "cache"],
     &["money"],
     &["engine"],
     &["disk"],
@@ -27,6 +27,7 @@ const BLIND: &[(&str, &[&str])] = &[
     ("ledger", &["disk"]),
     ("tokens", &["disk"]),
     ("processed", &["disk"]),
+    ("cache", &["engine", "disk"]),
     ("money", &["engine", "disk"]),
 ];
 
