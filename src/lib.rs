@@ -87,6 +87,7 @@
 //! |---|---|
 //! | `cache` | `cache`: a cache bounded by entries, bytes and age |
 //! | `cli` | the program `highwater` |
+//! | `metrics` | `Store::publish_metrics`: the store's figures for the recorder of the `metrics` facade |
 //! | `serde` | `Serialize` and, where it makes sense, `Deserialize` for the value types |
 //! | `simulation` | the simulated disk, and the simulation of the whole library on it |
 
@@ -96,6 +97,7 @@ mod clock;
 mod codec;
 pub mod disk;
 mod engine;
+mod events;
 pub mod inspect;
 pub mod ledger;
 mod lock_table;

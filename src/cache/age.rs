@@ -43,7 +43,8 @@ impl Time {
         if jump > 0 {
             self.jumped = self.jumped.saturating_add(jump);
         }
-        if jump > 0 || jump < -SET_BACK_MICROS {
+        let is_trembling = (-SET_BACK_MICROS..=0).contains(&jump);
+        if !is_trembling {
             self.lead = wall - monotonic;
         }
         let now = (monotonic - self.begin).saturating_add(self.jumped);

@@ -69,6 +69,7 @@ pub use options::{CacheOptions, LONGEST_TTL};
 pub use stats::CacheStats;
 
 use crate::clock::Clock;
+use crate::events::tell;
 
 /// Bytes that an entry takes beside its key, its value and what those own on the heap: its places in
 /// the two orders, its place in the table of keys, and what the allocator adds to all of it. Counted at
@@ -156,7 +157,8 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         heap_bytes: impl Fn(&K, &V) -> usize + Send + Sync + 'static,
     ) -> Self {
         if let Some(asked) = options.clamped_ttl() {
-            tracing::warn!(?asked, used = ?options.used_ttl(), "a cache's time to live was cut");
+            let used = options.used_ttl();
+            tell(|| tracing::warn!(?asked, ?used, "a cache's time to live was cut"));
         }
         let (wall, monotonic) = (clock.now(), clock.monotonic());
         let entries = Mutex::new(Entries::new(options, wall, monotonic));

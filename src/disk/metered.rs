@@ -86,6 +86,8 @@ struct Meter {
 struct SyncTime {
     /// An average in which each sync counts for an eighth, and what came before it for the rest.
     lately: Duration,
+    /// All of them together.
+    all: Duration,
     last: Option<Instant>,
 }
 
@@ -118,6 +120,14 @@ impl Metered {
         meters.get(dir).map_or(Duration::ZERO, |meter| meter.sync_time())
     }
 
+    /// What all syncs of files directly inside directory `dir` took together.
+    pub(crate) fn all_syncs_time_in(&self, dir: &str) -> Duration {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        let time =
+            |meter: &Arc<Meter>| meter.sync_time.lock().unwrap_or_else(PoisonError::into_inner).all;
+        meters.get(dir).map_or(Duration::ZERO, time)
+    }
+
     fn meter(&self, dir: &str) -> Arc<Meter> {
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         meters.entry(dir.to_owned()).or_default().clone()
@@ -133,7 +143,8 @@ impl Meter {
         let mut time = self.sync_time.lock().unwrap_or_else(PoisonError::into_inner);
         let lately =
             if time.last.is_none() { took } else { time.lately - time.lately / 8 + took / 8 };
-        *time = SyncTime { lately, last: Some(Instant::now()) };
+        let all = time.all.saturating_add(took);
+        *time = SyncTime { lately, all, last: Some(Instant::now()) };
     }
 
     fn sync_time(&self) -> Duration {

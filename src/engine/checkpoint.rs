@@ -16,11 +16,13 @@ use crate::disk::Disk;
 use super::base::{self, Base, FILE_NAME, Integrity, Meta, SegmentMark};
 use super::journal::{Failure, Goal, Purpose};
 use super::memtable::Memtable;
+use super::pressure::CheckpointTotals;
 use super::row::{Lsn, Table};
-use super::sync::MutexGuard;
 use super::sync::atomic::Ordering;
+use super::sync::{Instant, MutexGuard};
 use super::view::View;
 use super::{Engine, Error};
+use crate::events::{Notices, chain, survive, tell};
 
 /// How long a failed checkpoint rests before it is tried again, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -33,6 +35,17 @@ pub(crate) struct Checkpointer {
     /// `None` only while the base is being reopened, or where that failed.
     pub(crate) base: Option<Base>,
     pub(crate) frozen: Option<Frozen>,
+    /// What the checkpoint under way has done.
+    done: CheckpointTotals,
+    /// What the operator is told once the lock is given back.
+    notices: Notices,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(meta: Meta, base: Base) -> Self {
+        let (done, notices) = (CheckpointTotals::default(), Notices::default());
+        Self { meta, base: Some(base), frozen: None, done, notices }
+    }
 }
 
 /// A memtable that is to be written into the base.
@@ -56,11 +69,25 @@ impl Engine {
     /// Moves everything committed so far into the base. Answers the LSN that the base then has.
     pub(crate) fn checkpoint(&self) -> Result<Lsn, Error> {
         self.refuse_nested()?;
+        tell(|| tracing::debug!("a checkpoint begins"));
         let mut checkpointer = self.checkpointer();
+        let began = Instant::now();
         let result = self.checkpoint_with(&mut checkpointer);
-        self.pressure.checkpoint_ended(&result);
-        if let Err(error) = &result {
-            tracing::warn!(error = %error, "a checkpoint failed and will be tried again");
+        let mut done = std::mem::take(&mut checkpointer.done);
+        done.time = began.elapsed();
+        self.pressure.checkpoint_ended(&result, done);
+        let notices = std::mem::take(&mut checkpointer.notices);
+        drop(checkpointer);
+        notices.tell();
+        let CheckpointTotals { rows, bytes, time: took, .. } = done;
+        match &result {
+            Ok(lsn) => tell(|| tracing::debug!(lsn, rows, bytes, ?took, "a checkpoint is done")),
+            Err(error) => {
+                let error = chain(error);
+                tell(|| {
+                    tracing::warn!(error, ?took, "a checkpoint failed and will be tried again")
+                });
+            }
         }
         result
     }
@@ -105,7 +132,9 @@ impl Engine {
         checkpointer.meta = meta;
         self.base_checked.store(true, Ordering::Release);
         self.thaw(checkpointer)?;
-        self.retire(&checkpointer.meta);
+        checkpointer.done.rows += frozen.memtable.len() as u64;
+        checkpointer.done.bytes += frozen.memtable.bytes() as u64;
+        self.retire(checkpointer);
         Ok(frozen.lsn)
     }
 
@@ -181,7 +210,13 @@ impl Engine {
         let base = Arc::new(base.snapshot()?);
         let view = self.view();
         // What this checkpoint replaced is kept by the base itself until the next one.
-        self.registry.end_above(view.base_written_bytes, self.options.snapshot_limit_bytes);
+        let limit_bytes = self.options.snapshot_limit_bytes;
+        let snapshots = self.registry.end_above(view.base_written_bytes, limit_bytes);
+        if snapshots > 0 {
+            checkpointer.notices.later(move || {
+                tracing::warn!(snapshots, limit_bytes, "snapshots that pinned too much were ended");
+            });
+        }
         self.publish(View {
             active: view.active.clone(),
             frozen: None,
@@ -192,11 +227,15 @@ impl Engine {
         Ok(())
     }
 
-    fn retire(&self, meta: &Meta) {
+    fn retire(&self, checkpointer: &mut Checkpointer) {
         let now = self.options.clock.now();
-        if let Err(error) = self.journal.retire_below(meta.previous_segment.number, now) {
+        let needed = checkpointer.meta.previous_segment.number;
+        if let Err(error) = self.journal.retire_below(needed, now) {
             // Nothing depends on it: what is left is retired by the next checkpoint.
-            tracing::warn!(error = %error, "a segment that is not needed any more could not be retired");
+            let error = chain(&error);
+            checkpointer.notices.later(move || {
+                tracing::warn!(error, "a segment that is not needed any more could not be retired");
+            });
         }
     }
 
@@ -205,7 +244,7 @@ impl Engine {
     fn reopen_base(&self, checkpointer: &mut Checkpointer) -> Result<(), Error> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        self.registry.end_all();
+        let snapshots = self.registry.end_all();
         // A base that failed may well say so once more; there is nothing that it could still lose.
         let closed = checkpointer.base.take().map_or(Ok(()), Base::close);
         let file = self.disk.open(FILE_NAME).map_err(Error::io("open", FILE_NAME))?;
@@ -217,8 +256,10 @@ impl Engine {
         self.base_suspect.store(false, Ordering::Release);
         drop(view);
         drop(writer);
-        let closed = closed.err().map(|error| error.to_string());
-        tracing::info!(closed, "the base was reopened after an error");
+        let closed = closed.err().map(|error| chain(&error));
+        checkpointer.notices.later(move || {
+            tracing::warn!(closed, snapshots, "the base was reopened after an error");
+        });
         Ok(())
     }
 
@@ -248,22 +289,27 @@ impl Engine {
     pub(crate) fn wait_for_memory(&self, purpose: Purpose) -> Result<(), Error> {
         match purpose {
             Purpose::Finishing => Ok(()),
-            Purpose::Ordinary => self.pressure.wait_for_memory(
-                || self.view().active.bytes(),
-                || self.journal.group.poison().is_some(),
-            ),
+            Purpose::Ordinary => {
+                let waited = self.pressure.wait_for_memory(
+                    || self.view().active.bytes(),
+                    || self.journal.group.poison().is_some(),
+                );
+                tell_waited(&waited);
+                waited.map(drop)
+            }
         }
     }
 
     /// Reads the whole base where it was too large for that at the opening, or was opened anew: until
     /// it is known to be sound it is not written to, and damage might hide rows.
     fn check_base(&self) {
-        let checkpointer = self.checkpointer();
-        match checkpointer.base.as_ref().map(Base::check) {
+        let checked = self.checkpointer().base.as_ref().map(Base::check);
+        match checked {
             Some(Ok(())) => self.base_checked.store(true, Ordering::Release),
             Some(Err(error)) => {
                 self.base_damaged.store(error.is_corrupt(), Ordering::Release);
-                tracing::error!(error = %error, "the base could not be read whole");
+                let error = chain(&error);
+                tell(|| tracing::error!(error, "the base could not be read whole"));
             }
             None => {}
         }
@@ -275,11 +321,34 @@ impl Engine {
         self.check_base();
         let mut retry_after: Option<Duration> = None;
         while self.pressure.wait_for_request(retry_after) {
-            retry_after = match self.checkpoint() {
+            retry_after = match survive(|| self.checkpoint()) {
                 // A poisoned store is not going to write anything down.
-                Ok(_) | Err(Error::Poisoned { .. }) => None,
-                Err(_) => Some(retry_after.map_or(FIRST_RETRY, |pause| LAST_RETRY.min(pause * 2))),
+                Ok(Ok(_) | Err(Error::Poisoned { .. })) => None,
+                Ok(Err(_)) => Some(longer(retry_after)),
+                Err(panic) => {
+                    // A clock of the caller's may panic, or a disk.
+                    tell(|| {
+                        tracing::error!(panic, "a checkpoint panicked and will be tried again")
+                    });
+                    Some(longer(retry_after))
+                }
             };
+        }
+    }
+}
+
+/// How long to wait after a failure, where the last pause for one was this long.
+fn longer(last: Option<Duration>) -> Duration {
+    last.map_or(FIRST_RETRY, |pause| LAST_RETRY.min(pause * 2))
+}
+
+fn tell_waited(waited: &Result<Option<Duration>, Error>) {
+    match waited {
+        Ok(None) => {}
+        Ok(Some(waited)) => tell(|| tracing::debug!(?waited, "a write waited for memory")),
+        Err(error) => {
+            let error = chain(error);
+            tell(|| tracing::warn!(error, "a write was refused: there was no memory for it"));
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn create_store(
         created: true,
         clean: true,
         last: 0,
+        replayed: 0,
         ending: Ending::Unclosed,
         stepped_over: Vec::new(),
     };

@@ -8,13 +8,14 @@ use crate::disk::{Disk, Traffic};
 use super::journal::{DIRECTORY, Failure, Goal, Poison};
 use super::open::Opening;
 use super::options::Background;
-use super::pressure::CheckpointCounts;
+use super::pressure::{CheckpointCounts, Waits};
 use super::registry::Held;
 use super::row::Lsn;
 use super::sync::atomic::Ordering;
 use super::sync::thread::{self, JoinHandle};
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{Instant, Mutex, MutexGuard};
 use super::{Engine, Error};
+use crate::events::{chain, survive, tell};
 
 /// An engine with its background threads. Dropping it ends them and closes the store as well as it
 /// can; [`Running::close`] tells what went wrong.
@@ -28,6 +29,9 @@ pub(crate) struct Running {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EngineStats {
     pub(crate) commits: u64,
+    pub(crate) rows: u64,
+    pub(crate) batches: u64,
+    pub(crate) appended_bytes: u64,
     pub(crate) visible: Lsn,
     pub(crate) synced: Lsn,
     /// Of all files together, and of the two kinds by themselves.
@@ -41,6 +45,9 @@ pub(crate) struct EngineStats {
     pub(crate) uncheckpointed_bytes: u64,
     /// What a sync of the journal took lately.
     pub(crate) sync_time: Duration,
+    /// What all of them together took.
+    pub(crate) all_syncs_time: Duration,
+    pub(crate) waits: Waits,
     pub(crate) journal_disk_bytes: u64,
     pub(crate) reserve_bytes: u64,
     pub(crate) base_disk_bytes: u64,
@@ -77,6 +84,7 @@ impl Running {
     /// is told; whatever it is, nothing acknowledged is lost by it.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.engine.refuse_nested()?;
+        let began = Instant::now();
         self.engine.pressure.stop();
         self.engine.journal.group.stop();
         let threads = std::mem::take(&mut *self.threads());
@@ -86,10 +94,13 @@ impl Running {
                 continue;
             }
             if thread.join().is_err() {
-                tracing::error!("a background thread of the store panicked");
+                tell(|| tracing::error!("a background thread of the store panicked"));
             }
         }
-        self.engine.close()
+        self.engine.close()?;
+        let (store, took) = (self.engine.disk.label(), began.elapsed());
+        tell(|| tracing::info!(store, ?took, "the store is closed"));
+        Ok(())
     }
 }
 
@@ -97,7 +108,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         match self.close() {
             Ok(()) | Err(Error::Closed) => {}
-            Err(error) => tracing::warn!(error = %error, "the store was not closed cleanly"),
+            Err(error) => {
+                let error = chain(&error);
+                tell(|| tracing::warn!(error, "the store was not closed cleanly"));
+            }
         }
     }
 }
@@ -113,9 +127,13 @@ impl Engine {
     fn run_syncs(&self) {
         self.journal.group.run_background(self.options.sync_interval, || {
             // Where there is no room now, the commit that needs it will say so.
-            if let Err(error) = self.journal.prepare_ahead() {
-                tracing::warn!(error = %error, "no room could be made ready for the journal");
-            }
+            let error = match survive(|| self.journal.prepare_ahead()) {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => chain(&error),
+                // A disk of the caller's may panic. This thread has tasks to lead for.
+                Err(panic) => panic,
+            };
+            tell(|| tracing::warn!(error, "no room could be made ready for the journal"));
         });
     }
 
@@ -172,6 +190,12 @@ impl Engine {
         &self.opening
     }
 
+    /// Where the store lies.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn label(&self) -> String {
+        self.disk.label()
+    }
+
     fn base_len(&self) -> u64 {
         let file = self.disk.open_read_only(super::base::FILE_NAME);
         // A figure for people: where it cannot be had, it is not worth an error.
@@ -186,6 +210,9 @@ impl Engine {
         let memory = uncheckpointed + self.journal.group.queue_bytes();
         EngineStats {
             commits: self.commits.load(Ordering::Relaxed),
+            rows: self.rows.load(Ordering::Relaxed),
+            batches: self.journal.group.batches(),
+            appended_bytes: self.journal.group.appended_bytes(),
             visible: self.journal.group.visible(),
             synced: self.journal.group.synced(),
             total: self.disk.traffic(),
@@ -195,6 +222,8 @@ impl Engine {
             memory_bytes: (memory + self.options.cache_bytes) as u64,
             uncheckpointed_bytes: uncheckpointed as u64,
             sync_time: self.disk.sync_time_in(DIRECTORY),
+            all_syncs_time: self.disk.all_syncs_time_in(DIRECTORY),
+            waits: self.pressure.waits(),
             journal_disk_bytes,
             reserve_bytes,
             base_disk_bytes: self.base_len(),

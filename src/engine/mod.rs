@@ -84,6 +84,8 @@ pub(crate) struct Engine {
     /// Set when reading all of the base found damage in it.
     base_damaged: AtomicBool,
     commits: AtomicU64,
+    /// Rows of all those commits.
+    rows: AtomicU64,
     opening: Opening,
     epoch: u64,
     /// Last, so that it is given up when everything else is gone.

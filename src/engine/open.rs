@@ -21,10 +21,11 @@ use super::recover::{Examination, Found, examine, replay};
 use super::registry::Registry;
 use super::row::Lsn;
 use super::sync::atomic::{AtomicBool, AtomicU64};
-use super::sync::{Mutex, RwLock};
+use super::sync::{Instant, Mutex, RwLock};
 use super::view::View;
 use super::write::Writer;
 use super::{Engine, Error};
+use crate::events::tell;
 
 /// The file whose lock says that the store is open.
 pub(crate) const LOCK: &str = "LOCK";
@@ -37,6 +38,8 @@ pub(crate) struct Opening {
     pub(crate) clean: bool,
     /// The last commit that was found.
     pub(crate) last: Lsn,
+    /// How many of them were in the journal only.
+    pub(crate) replayed: u64,
     pub(crate) ending: Ending,
     pub(crate) stepped_over: Vec<SteppedOver>,
 }
@@ -65,6 +68,7 @@ pub(crate) fn open(
         // Taking the lock would leave its file behind.
         return Err(Error::Missing { store: disk.label() });
     }
+    let began = Instant::now();
     let lock = lock(&*disk)?;
     let disk = Metered::new(disk);
     let parts = match examine(&disk)? {
@@ -74,8 +78,29 @@ pub(crate) fn open(
         Examination::Absent(listing) => create_store(&disk, &options, &listing)?,
         Examination::Store(found) => take_up(&disk, &options, *found)?,
     };
-    tracing::info!(opening = ?parts.opening, store = disk.label(), "the store is open");
-    assemble(disk, options, lock, parts)
+    let engine = assemble(disk, options, lock, parts)?;
+    engine.opening.tell(&engine.disk.label(), began);
+    Ok(engine)
+}
+
+impl Opening {
+    fn tell(&self, store: &str, began: Instant) {
+        let took = began.elapsed();
+        if let Ending::TornTail { file, offset, bytes } = &self.ending {
+            tell(|| tracing::warn!(store, file, offset, bytes, "a torn tail was cut"));
+        }
+        let places = self.stepped_over.len();
+        if places > 0 {
+            let first = self.stepped_over.first();
+            tell(|| {
+                tracing::warn!(store, places, ?first, "damage that the base covers was passed over")
+            });
+        }
+        let Self { created, clean, last, replayed, .. } = self;
+        tell(|| {
+            tracing::info!(store, created, clean, last, replayed, ?took, "the store is open");
+        });
+    }
 }
 
 /// Whether nothing at all of a store lies here.
@@ -111,7 +136,7 @@ fn assemble(
     let journal = Journal::new(parts.room, parts.segment, parts.last);
     journal.refill_reserve()?;
     let writer = Writer { last_micros: parts.last_micros, ..Writer::default() };
-    let checkpointer = Checkpointer { meta: parts.meta, base: Some(parts.base), frozen: None };
+    let checkpointer = Checkpointer::new(parts.meta, parts.base);
     Ok(Engine {
         pressure: Pressure::new(&options),
         options,
@@ -125,6 +150,7 @@ fn assemble(
         base_checked: AtomicBool::new(base_checked),
         base_damaged: AtomicBool::new(false),
         commits: AtomicU64::new(0),
+        rows: AtomicU64::new(0),
         opening: parts.opening,
         epoch,
         _lock: lock,
@@ -167,6 +193,7 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
         created: false,
         clean: found.is_clean(),
         last: found.findings.last,
+        replayed: found.findings.last.saturating_sub(found.meta.checkpoint),
         ending: found.findings.ending.clone(),
         stepped_over: found.findings.stepped_over.clone(),
     };

@@ -27,7 +27,8 @@ struct State {
     failures_in_a_row: u64,
     /// Whether the last checkpoint failed because the disk had no room.
     disk_full: bool,
-    completed: u64,
+    totals: CheckpointTotals,
+    waits: Waits,
     last_ended: Option<Instant>,
 }
 
@@ -47,12 +48,33 @@ pub(crate) struct Pressure {
 /// What the checkpoints have come to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CheckpointCounts {
-    pub(crate) completed: u64,
+    pub(crate) totals: CheckpointTotals,
     pub(crate) failures_in_a_row: u64,
     /// Whether the last one failed because the disk had no room.
     pub(crate) disk_full: bool,
     /// For how long a memtable has been waiting to be written, if one is.
     pub(crate) waiting: Option<Duration>,
+}
+
+/// What all checkpoints together that did not fail have done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CheckpointTotals {
+    pub(crate) completed: u64,
+    pub(crate) time: Duration,
+    /// Rows that were written into the base, and what they took in memory.
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Who waited for memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    /// Who waits now.
+    pub(crate) now: u64,
+    /// Who has ever waited.
+    pub(crate) all: u64,
+    /// Who was refused.
+    pub(crate) refused: u64,
 }
 
 impl Pressure {
@@ -76,11 +98,17 @@ impl Pressure {
     pub(crate) fn counts(&self) -> CheckpointCounts {
         let state = self.lock();
         CheckpointCounts {
-            completed: state.completed,
+            totals: state.totals,
             failures_in_a_row: state.failures_in_a_row,
             disk_full: state.disk_full,
             waiting: state.frozen.map(|since| since.elapsed()),
         }
+    }
+
+    /// Who waited for memory since the opening.
+    pub(crate) fn waits(&self) -> Waits {
+        let state = self.lock();
+        Waits { now: state.waiting as u64, ..state.waits }
     }
 
     /// Asks for a checkpoint if memtable or journal have grown enough since the last one.
@@ -108,22 +136,36 @@ impl Pressure {
     }
 
     /// Waits until there is memory for more rows, asking for it to be made. Gives up after the
-    /// stall limit, and as soon as `hopeless` says that no checkpoint will come.
+    /// stall limit, and as soon as `hopeless` says that no checkpoint will come. Answers how long it
+    /// waited, if it did.
     pub(crate) fn wait_for_memory(
         &self,
         memtable_bytes: impl Fn() -> usize,
         hopeless: impl Fn() -> bool,
-    ) -> Result<(), Error> {
-        let limit = self.memtable_limit_bytes;
-        if memtable_bytes() < limit {
-            return Ok(());
+    ) -> Result<Option<Duration>, Error> {
+        if memtable_bytes() < self.memtable_limit_bytes {
+            return Ok(None);
         }
+        let waited = self.wait_while_full(memtable_bytes, hopeless);
+        if waited.is_err() {
+            self.lock().waits.refused += 1;
+        }
+        waited
+    }
+
+    fn wait_while_full(
+        &self,
+        memtable_bytes: impl Fn() -> usize,
+        hopeless: impl Fn() -> bool,
+    ) -> Result<Option<Duration>, Error> {
+        let limit = self.memtable_limit_bytes;
+        let mut has_waited = false;
         let started = Instant::now();
         let mut state = self.lock();
         loop {
             let bytes = memtable_bytes();
             if bytes < limit || (bytes < 2 * limit && state.frozen.is_none()) || hopeless() {
-                return Ok(());
+                return Ok(has_waited.then(|| started.elapsed()));
             }
             let waited = started.elapsed();
             if state.disk_full && state.frozen.is_some() {
@@ -137,6 +179,9 @@ impl Pressure {
             // this one in turn, and so on until there is memory.
             let is_asked = std::mem::replace(&mut state.requested, true) && state.waiting > 0;
             state.waiting += 1;
+            if !std::mem::replace(&mut has_waited, true) {
+                state.waits.all += 1;
+            }
             if !is_asked {
                 self.changed.notify_all();
             }
@@ -154,15 +199,21 @@ impl Pressure {
         self.changed.notify_all();
     }
 
-    /// A checkpoint ended: well, and its memtable is gone, or not, and it is still there.
-    pub(crate) fn checkpoint_ended<T>(&self, result: &Result<T, Error>) {
+    /// A checkpoint ended: well, and its memtable is gone, or not, and it is still there. `done` is
+    /// what this one did.
+    pub(crate) fn checkpoint_ended<T>(&self, result: &Result<T, Error>, done: CheckpointTotals) {
         let mut state = self.lock();
         state.last_ended = Some(Instant::now());
         if result.is_ok() {
             state.frozen = None;
             state.failures_in_a_row = 0;
             state.disk_full = false;
-            state.completed += 1;
+            state.totals = CheckpointTotals {
+                completed: state.totals.completed + 1,
+                time: state.totals.time.saturating_add(done.time),
+                rows: state.totals.rows + done.rows,
+                bytes: state.totals.bytes + done.bytes,
+            };
         } else {
             state.failures_in_a_row += 1;
             state.disk_full = matches!(result, Err(Error::Full { .. }));

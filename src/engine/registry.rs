@@ -39,11 +39,13 @@ impl Pin {
         self.ended.load(Ordering::Acquire)
     }
 
-    fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+    /// Answers whether it had not ended before.
+    fn end(&self) -> bool {
+        let was_ended = self.ended.swap(true, Ordering::AcqRel);
         // As above; what the view pins is given back outside the lock.
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(view);
+        !was_ended
     }
 }
 
@@ -94,19 +96,18 @@ impl Registry {
 
     /// Ends the snapshots that have made the base file keep more than `limit_bytes` of pages: what
     /// was written to it since their view was made, as the file had to grow by instead of reusing.
-    pub(crate) fn end_above(&self, base_written_bytes: u64, limit_bytes: u64) {
-        for entry in self.lock().entries.values() {
-            if base_written_bytes.saturating_sub(entry.base_written_bytes) > limit_bytes {
-                entry.pin.end();
-            }
-        }
+    /// Answers how many.
+    pub(crate) fn end_above(&self, base_written_bytes: u64, limit_bytes: u64) -> usize {
+        let inner = self.lock();
+        let pins_too_much = |entry: &&Entry| {
+            base_written_bytes.saturating_sub(entry.base_written_bytes) > limit_bytes
+        };
+        inner.entries.values().filter(pins_too_much).filter(|entry| entry.pin.end()).count()
     }
 
-    /// Ends all snapshots: their base is about to be closed.
-    pub(crate) fn end_all(&self) {
-        for entry in self.lock().entries.values() {
-            entry.pin.end();
-        }
+    /// Ends all snapshots: their base is about to be closed. Answers how many.
+    pub(crate) fn end_all(&self) -> usize {
+        self.lock().entries.values().filter(|entry| entry.pin.end()).count()
     }
 
     /// What is held of snapshots now. What was ended counts as well, as long as somebody has it.

@@ -1,6 +1,7 @@
 //! Tests of the engine by itself: rows come and go, through checkpoints and openings.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::journal::{Purpose, RoomOptions};
@@ -265,4 +266,45 @@ fn the_page_of_limits_is_true() {
 fn keys_of_len(engine: &Arc<Engine>, len: usize) -> usize {
     let snapshot = engine.snapshot();
     snapshot.scan(ROWS, KeyRange::all()).filter(|row| row.as_ref().unwrap().0.len() == len).count()
+}
+
+/// The story: staging a commit failed, and the tasks that waited were woken under the writer's lock; one
+/// of them wrote to the store right there, and waited for the lock that its own thread held.
+#[test]
+fn a_staging_that_failed_wakes_tasks_outside_of_the_writers_lock() {
+    struct Writes {
+        engine: Arc<Engine>,
+        found: OnceLock<String>,
+    }
+    impl Wake for Writes {
+        fn wake(self: Arc<Self>) {
+            let found = match self
+                .engine
+                .refuse_nested()
+                .and_then(|()| self.engine.lock_writer().map(drop))
+            {
+                Ok(()) => "a store that goes on".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            let _ = self.found.set(found);
+        }
+    }
+    let running = start(&MemoryDisk::new());
+    let engine = running.engine().clone();
+    write(&engine, &[("a", Some("1"))]);
+    let task = Arc::new(Writes { engine: engine.clone(), found: OnceLock::new() });
+    let waker = Waker::from(task.clone());
+    let goal = super::journal::Goal::Synced(u64::MAX);
+    assert!(engine.journal.group.poll(goal, &mut None, &waker).is_pending());
+    // A row from a commit that is yet to come: our own code finds that it cannot be.
+    let pins = super::memtable::Pins { visible: 0, snapshots: &[] };
+    engine.view().active.insert(u64::MAX - 1, ROWS, b"a", None, &pins);
+    let staged = engine.stage(Durability::Synced, Purpose::Ordinary, |tx| {
+        tx.put(ROWS, b"a", b"2".to_vec());
+        Ok::<_, Error>(())
+    });
+    let answer = staged.expect("it has an LSN").ticket.wait();
+    assert!(matches!(answer, Err(Error::Unknown { .. })), "{answer:?}");
+    let poisoned = engine.lock_writer().map(drop).expect_err("poisoned").to_string();
+    assert_eq!(task.found.get(), Some(&poisoned));
 }

@@ -8,6 +8,7 @@ use super::read::{KeyRange, Reader, Scan};
 use super::row::{Lsn, Row, Table};
 use super::view::{StagedRows, View};
 use super::{Engine, Error};
+use crate::events::Notices;
 
 /// A transaction: reads the newest staged state and stages rows over it. Nothing happens until the
 /// closure that holds it returns `Ok`.
@@ -23,6 +24,8 @@ pub(crate) struct Tx {
     /// savepoint to go back to.
     pub(super) overwritten: Vec<Overwritten>,
     pub(super) savepoints: usize,
+    /// What the operator is told once this is committed.
+    pub(super) notices: Notices,
 }
 
 /// A key that was staged, and what was staged under it before, if anything.
@@ -37,6 +40,7 @@ pub(super) struct Overwritten {
 #[must_use = "a savepoint is kept or gone back to"]
 pub(crate) struct Savepoint {
     overwritten: usize,
+    notices: usize,
     note: String,
     requires_sync: bool,
 }
@@ -64,6 +68,7 @@ impl Tx {
         self.savepoints += 1;
         Savepoint {
             overwritten: self.overwritten.len(),
+            notices: self.notices.len(),
             note: self.note.clone(),
             requires_sync: self.requires_sync,
         }
@@ -92,6 +97,7 @@ impl Tx {
                 self.staged.remove(&table);
             }
         }
+        self.notices.truncate(savepoint.notices);
         self.note.clone_from(&savepoint.note);
         self.requires_sync = savepoint.requires_sync;
         self.keep(savepoint);
@@ -107,6 +113,12 @@ impl Tx {
     /// Says what the commit is, for the reader of the log. The last word counts.
     pub(crate) fn note(&mut self, note: &str) {
         note.clone_into(&mut self.note);
+    }
+
+    /// An event of which the operator is told once this is committed and the writer's lock is given
+    /// back; never, where nothing is committed.
+    pub(crate) fn tell_after(&mut self, event: impl FnOnce() + Send + 'static) {
+        self.notices.later(event);
     }
 
     /// The time that this commit will carry, in microseconds since 1970 UTC: the clock's, or that of

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::journal::{CommitHeader, Failure, Goal, Purpose, encode_commit};
+use super::journal::{Aftermath, CommitHeader, Failure, Goal, Purpose, encode_commit};
 use super::memtable::Pins;
 use super::options::{Background, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
 use super::row::{Lsn, RowWrite, Table};
@@ -15,6 +15,7 @@ use super::sync::{MutexGuard, thread_local};
 use super::tx::Tx;
 use super::view::{StagedRows, View};
 use super::{Engine, Error};
+use crate::events::{Notices, tell};
 
 /// How long a commit's call waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +141,13 @@ pub(crate) struct Staged<T, E> {
     pub(crate) ticket: Ticket,
 }
 
+/// A commit in memtable and queue.
+struct Committed {
+    lsn: Lsn,
+    /// Where putting it there failed.
+    aftermath: Option<Aftermath>,
+}
+
 impl Engine {
     /// Runs `body` as the only writer and stages what it wrote. An error here means that nothing
     /// happened; the body's own refusal is in the answer, whose ticket is to be waited for in every
@@ -156,6 +164,7 @@ impl Engine {
         let mut tx = self.begin(&writer);
         let outcome = body(&mut tx);
         let requires_sync = tx.requires_sync && outcome.is_ok();
+        let notices = std::mem::take(&mut tx.notices);
         let commit = match &outcome {
             Ok(_) if !tx.staged.is_empty() => {
                 self.commit(&mut writer, tx, durability, purpose).map(Some)
@@ -168,12 +177,26 @@ impl Engine {
         self.request_checkpoint_if_due();
         let ticket = |lsn, wrote| Ticket { engine: self.clone(), lsn, wrote, requires_sync };
         match commit {
-            Ok(Some(lsn)) => Ok(Staged { outcome, ticket: ticket(lsn, true) }),
+            Ok(Some(committed)) => {
+                self.tell_of(committed.aftermath, notices);
+                Ok(Staged { outcome, ticket: ticket(committed.lsn, true) })
+            }
             Ok(None) => Ok(Staged { outcome, ticket: ticket(newest, false) }),
             Err(error) => {
+                if let Error::Full { .. } = error {
+                    tell(|| tracing::warn!("a write was refused: the disk is full"));
+                }
                 ticket(newest, false).wait()?;
                 Err(error)
             }
+        }
+    }
+
+    /// What waited until the writer's lock was given back.
+    fn tell_of(&self, aftermath: Option<Aftermath>, notices: Notices) {
+        match aftermath {
+            Some(aftermath) => self.journal.group.tell_aftermath(aftermath),
+            None => notices.tell(),
         }
     }
 
@@ -202,6 +225,7 @@ impl Engine {
             requires_sync: false,
             overwritten: Vec::new(),
             savepoints: 0,
+            notices: Notices::default(),
         }
     }
 
@@ -212,7 +236,7 @@ impl Engine {
         tx: Tx,
         durability: Durability,
         purpose: Purpose,
-    ) -> Result<Lsn, Error> {
+    ) -> Result<Committed, Error> {
         let Tx { view, staged, note, micros, next_lsn: lsn, requires_sync, .. } = tx;
         let synced = requires_sync || durability == Durability::Synced;
         let header = CommitHeader {
@@ -222,6 +246,7 @@ impl Engine {
             note: &note,
         };
         let rows = checked_rows(staged)?;
+        let row_count = rows.len() as u64;
         writer.buffer.clear();
         encode_commit(&mut writer.buffer, &header, &rows);
         let len = writer.buffer.len() as u64;
@@ -236,11 +261,14 @@ impl Engine {
         }));
         writer.last_micros = micros;
         self.commits.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(row_count, Ordering::Relaxed);
         writer.buffer.shrink_to(64 * 1024);
-        if publish.is_err() {
-            self.journal.group.poison_after_panic("staging a commit failed");
-        }
-        Ok(lsn)
+        // The next writer has to find the store poisoned, so that is done under the lock; whoever is
+        // woken for it runs code that is not ours, so that is done behind it.
+        let aftermath = publish
+            .is_err()
+            .then(|| self.journal.group.poison_after_panic("staging a commit failed"));
+        Ok(Committed { lsn, aftermath })
     }
 
     fn insert_rows(&self, view: &View, lsn: Lsn, rows: Vec<RowWrite>) {

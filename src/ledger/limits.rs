@@ -93,6 +93,8 @@ impl LedgerTx<'_> {
         super::names::check_text("the reason", reason, 1, super::names::MAX_REASON_BYTES)?;
         let row = HaltRow { at: self.stored_now(), reason };
         self.tx().put(BOOK, HALT, rows::encode(&row));
+        let reason = reason.to_owned();
+        self.tx().tell_after(move || tracing::warn!(reason, "trading is halted"));
         Ok(())
     }
 
@@ -100,6 +102,7 @@ impl LedgerTx<'_> {
     pub(crate) fn resume(&mut self) -> Result<(), Error> {
         if self.halted()?.is_some() {
             self.tx().delete(BOOK, HALT);
+            self.tx().tell_after(|| tracing::info!("trading goes on"));
         }
         Ok(())
     }

@@ -134,12 +134,17 @@ impl LedgerTx<'_> {
     }
 
     fn note_shortfalls(
-        &self,
+        &mut self,
         shortfalls: Vec<Shortfall>,
         posted: &mut Posted,
     ) -> Result<(), Error> {
         for (asset, short) in shortfalls {
-            posted.shortfalls.push(Money::new(self.asset(asset)?, Amount::from_units(short)));
+            let missing = Money::new(self.asset(asset)?, Amount::from_units(short));
+            let told = missing.to_string();
+            self.tx().tell_after(move || {
+                tracing::warn!(missing = told, "the books lacked what a venue took");
+            });
+            posted.shortfalls.push(missing);
         }
         Ok(())
     }

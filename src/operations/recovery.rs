@@ -350,7 +350,16 @@ impl OperationsMut<'_> {
         let attention = Some(Attention::Quarantined);
         let class = FailureClass::Ambiguous;
         self.mark_failed(id, &mut row, class, reason, Call::Quarantine, attention);
+        self.tell_attention(id, "recovery had no answer again and again");
         Ok(())
+    }
+
+    /// Tells the operator that nothing goes on with an operation until somebody decides.
+    pub(super) fn tell_attention(&mut self, id: OperationId, reason: &'static str) {
+        let operation = id.get();
+        self.tx().tell_after(move || {
+            tracing::error!(operation, reason, "an operation needs attention");
+        });
     }
 
     /// The case's operation, if it is as it was when it was presented.

@@ -59,6 +59,7 @@ impl OperationsMut<'_> {
         self.expect_may_act(&row)?;
         let is_decided = operation.is_by_id() && row.attention.is_some();
         if row.tries >= row.max_attempts && !is_decided {
+            self.tell_attention(id, "its attempts are used up");
             self.give_up(id, row);
             return Ok(Retried::NeedsAttention);
         }
@@ -145,6 +146,7 @@ impl OperationsMut<'_> {
                 let mut row = row;
                 row.attention = Some(Attention::UndoBlocked { reason: reason.clone() });
                 self.put_with_event(id, &mut row, Call::RollBack, Some(&reason));
+                self.tell_attention(id, "what it applied cannot be taken back");
                 let blocked = Error::UndoBlocked { operation: id, reason };
                 Ok(RolledBack::NeedsAttention(Box::new(blocked)))
             }

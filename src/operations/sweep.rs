@@ -132,8 +132,12 @@ impl OperationsMut<'_> {
         &mut self,
         id: OperationId,
         row: OperationRow,
-        reason: &str,
+        reason: &'static str,
     ) -> Result<Vec<Released>, Error> {
+        let operation = id.get();
+        self.tx().tell_after(move || {
+            tracing::info!(operation, reason, "a pending operation was rolled back");
+        });
         self.finish(id, row, Status::RolledBack, Call::Expire, Some(reason))
     }
 }

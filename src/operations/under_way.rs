@@ -42,6 +42,8 @@ impl SomeOperations {
 /// The operations under way that somebody may have to look at. One may be there several times.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UnderWay {
+    /// How many there are, by their status: pending, in progress, failed.
+    pub(crate) by_status: [u64; 3],
     /// Of earlier openings, not decided yet.
     pub(crate) orphans: SomeOperations,
     /// Nothing goes on with them until somebody decides.
@@ -69,6 +71,12 @@ impl UnderWay {
         for id in row::unfinished(reader) {
             let id = id?;
             let row = row::operation(reader, id)?;
+            let at = match row.status {
+                Status::Pending => 0,
+                Status::InProgress => 1,
+                _ => 2,
+            };
+            found.by_status[at] += 1;
             let ours = life.filter(|life| life.epoch() == row.epoch);
             if ours.is_none() {
                 found.orphans.add(id);

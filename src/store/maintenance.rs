@@ -1,7 +1,6 @@
 //! Maintenance: what is due is done, in commits of bounded size, by hand or on a thread.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use crate::tokens::Purged;
 
 use super::health::chain;
 use super::{Error, Reason, Store};
+use crate::events::{survive, tell};
 
 /// How much is done in one commit.
 const STEP: usize = 256;
@@ -39,34 +39,82 @@ pub struct Maintained {
     pub unmarked_accounts: u64,
 }
 
-/// How often maintenance has failed since it did not, and what it said.
+/// What maintenance has come to since the opening.
 #[derive(Debug, Default)]
-pub(super) struct MaintenanceLog(Mutex<(u64, String)>);
+pub(super) struct MaintenanceLog(Mutex<Log>);
+
+#[derive(Clone, Debug, Default)]
+struct Log {
+    /// How often it has failed since it did not, and what it said.
+    failures_in_a_row: u64,
+    error: String,
+    totals: MaintenanceTotals,
+}
+
+/// What all of it has done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MaintenanceTotals {
+    pub(super) runs: u64,
+    pub(super) failures: u64,
+    /// As much of it as is counted; what a failed run did is in it.
+    pub(super) done: Maintained,
+}
 
 impl MaintenanceLog {
-    fn lock(&self) -> MutexGuard<'_, (u64, String)> {
+    fn lock(&self) -> MutexGuard<'_, Log> {
         // Whole after every statement.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ended<T>(&self, result: &Result<T, Error>) {
-        let mut log = self.lock();
+    fn ended(&self, result: &Result<(), Error>, done: &Maintained) {
+        let failed_before = {
+            let mut log = self.lock();
+            log.totals.runs += 1;
+            log.totals.done.rolled_back += done.rolled_back;
+            log.totals.done.purged += done.purged;
+            log.totals.done.history_purged += done.history_purged;
+            let failed_before = log.failures_in_a_row;
+            match result {
+                Ok(()) => (log.failures_in_a_row, log.error) = (0, String::new()),
+                Err(error) => log.failed(chain(error)),
+            }
+            failed_before
+        };
         match result {
-            Ok(_) => *log = (0, String::new()),
-            Err(error) => *log = (log.0 + 1, chain(error)),
+            Ok(()) if failed_before > 0 => {
+                tell(|| tracing::info!(failed_before, ?done, "maintenance works again"));
+            }
+            Ok(()) => tell(|| tracing::debug!(?done, "maintenance ran")),
+            Err(error) => {
+                let error = chain(error);
+                tell(|| tracing::warn!(error, "maintenance failed"));
+            }
         }
     }
 
-    fn panicked(&self) {
-        let mut log = self.lock();
-        *log = (log.0 + 1, "it panicked".to_owned());
+    fn panicked(&self, message: String) {
+        tell(|| tracing::error!(panic = message, "maintenance panicked"));
+        self.lock().failed(format!("it panicked: {message}"));
+    }
+
+    /// What it has done since the opening.
+    #[cfg(feature = "metrics")]
+    pub(super) fn totals(&self) -> MaintenanceTotals {
+        self.lock().totals
     }
 
     /// What health has to say of it.
     pub(super) fn failing(&self) -> Option<Reason> {
-        let log = self.lock();
-        let (in_a_row, error) = (log.0, log.1.clone());
+        let Log { failures_in_a_row: in_a_row, error, .. } = self.lock().clone();
         (in_a_row >= TRIES).then_some(Reason::MaintenanceFailing { in_a_row, error })
+    }
+}
+
+impl Log {
+    fn failed(&mut self, error: String) {
+        self.failures_in_a_row += 1;
+        self.totals.failures += 1;
+        self.error = error;
     }
 }
 
@@ -89,10 +137,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::write_finishing`]. The third time in a row, [`Store::health`] says so.
+    ///
+    /// With the feature `metrics` it ends with `publish_metrics`.
     pub fn maintain(&self) -> Result<Maintained, Error> {
         let mut done = Maintained::default();
         let result = self.maintain_into(&mut done);
-        self.maintenance.ended(&result);
+        self.maintenance.ended(&result, &done);
+        #[cfg(feature = "metrics")]
+        self.publish_metrics();
         result.map(|()| done)
     }
 
@@ -218,7 +270,7 @@ impl Drop for Maintainer {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the maintenance thread panicked");
+            tell(|| tracing::error!("the maintenance thread panicked"));
         }
     }
 }
@@ -233,19 +285,12 @@ impl Stop {
         let mut retry: Option<Duration> = None;
         loop {
             let Some(store) = store.upgrade() else { return };
-            retry = match catch_unwind(AssertUnwindSafe(|| store.maintain())) {
-                Ok(Ok(done)) => {
-                    tracing::debug!(?done, "maintenance ran");
-                    None
-                }
-                Ok(Err(error)) => {
-                    tracing::warn!(error = %error, "maintenance failed and will be tried again");
-                    Some(longer(retry, every))
-                }
-                Err(payload) => {
-                    // A clock of the caller's may panic, and dropping what it threw may do so again.
-                    std::mem::forget(payload);
-                    store.maintenance.panicked();
+            retry = match survive(|| store.maintain()) {
+                Ok(Ok(_)) => None,
+                Ok(Err(_)) => Some(longer(retry, every)),
+                Err(panic) => {
+                    // A clock of the caller's may panic.
+                    store.maintenance.panicked(panic);
                     Some(longer(retry, every))
                 }
             };

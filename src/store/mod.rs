@@ -12,6 +12,8 @@ mod history;
 mod identity;
 mod ledger;
 mod maintenance;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod opening;
 mod operation_error;
 mod operations;
@@ -82,6 +84,8 @@ pub struct Store {
     boot_log: BootLog,
     maintenance: MaintenanceLog,
     health_limits: HealthLimits,
+    /// The level of health that was told last.
+    told_level: Mutex<Level>,
     /// What rows of one generation may take, and what all files of the journal should not exceed.
     memtable_bytes: u64,
     journal_bytes: u64,
@@ -112,6 +116,7 @@ impl Store {
             boot_log: BootLog::new(clean),
             maintenance: MaintenanceLog::default(),
             health_limits: options.health_limits.clone(),
+            told_level: Mutex::default(),
             memtable_bytes: options.memtable_bytes(),
             journal_bytes: options.expected_journal_bytes(),
             clock: options.clock.clone(),

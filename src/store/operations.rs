@@ -8,6 +8,7 @@ use crate::operations::{
 };
 
 use super::{Error, Store};
+use crate::events::tell;
 
 /// The operations of an open store, each call a commit of its own: for several calls in one commit
 /// use [`Store::write`], to read use [`Store::snapshot`].
@@ -42,8 +43,16 @@ impl<'a> StoreOperations<'a> {
         loop {
             let begun: Result<Option<T>, Error> =
                 self.store.write(|tx| Ok(tx.operations().begin_or_sweep(&begin)?));
-            if let Some(begun) = begun? {
-                return Ok(begun);
+            match begun {
+                Ok(Some(begun)) => return Ok(begun),
+                Ok(None) => {}
+                Err(error) => {
+                    if let Error::LimitExceeded { .. } | Error::Halted { .. } = error {
+                        let reason = error.to_string();
+                        tell(|| tracing::warn!(reason, "a limit or a halt refused an operation"));
+                    }
+                    return Err(error);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::operations::{
 };
 
 use super::{Error, Store};
+use crate::events::tell;
 
 /// How many undecided cases are left in one commit.
 const AT_ONCE: usize = 256;
@@ -76,6 +77,21 @@ pub enum Decided {
     Refused(Error),
 }
 
+impl Decided {
+    /// What it came to, in a word.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Completed(_) => "completed",
+            Self::RolledBack => "rolled back",
+            Self::Continued(_) => "continued",
+            Self::RetryLater => "retry later",
+            Self::Left => "left",
+            Self::Raced => "raced",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 impl<'s> Recovery<'s> {
     pub(super) fn begin(store: &'s Store) -> Result<Self, Error> {
         store.life.begin_recovery()?;
@@ -91,6 +107,10 @@ impl<'s> Recovery<'s> {
         let snapshot = store.snapshot();
         let found = orphans(snapshot.reader(), store.life.epoch())?;
         found.iter().for_each(|orphan| recovery.report.count_found(orphan.status));
+        if !found.is_empty() {
+            let operations = found.len();
+            tell(|| tracing::info!(operations, "recovery of operations begins"));
+        }
         recovery.orphans = found.into_iter();
         Ok(recovery)
     }
@@ -149,6 +169,8 @@ impl<'s> Recovery<'s> {
             }
         };
         *count += 1;
+        let (operation, outcome) = (case.id().get(), decided.name());
+        tell(|| tracing::info!(operation, outcome, "recovery decided an operation"));
         Ok(decided)
     }
 
@@ -214,6 +236,21 @@ impl<'s> Recovery<'s> {
             })?;
         }
         self.finished = true;
+        let RecoveryReport { left, errors, panicked, quarantined, .. } = report;
+        let (found, took) = (report.found(), report.duration);
+        if found > 0 {
+            tell(|| {
+                tracing::info!(
+                    found,
+                    left,
+                    errors,
+                    panicked,
+                    quarantined,
+                    ?took,
+                    "recovery of operations is done"
+                );
+            });
+        }
         report.handles = self.store.kept_handles().split_off(0);
         report.handles.append(&mut self.handles);
         Ok(report)

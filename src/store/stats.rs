@@ -1,5 +1,7 @@
 //! Figures of an open store.
 
+use std::time::Duration;
+
 use crate::disk::Traffic;
 use crate::engine::{EngineStats, Lsn};
 
@@ -10,6 +12,12 @@ use crate::engine::{EngineStats, Lsn};
 pub struct Stats {
     /// Commits since the opening.
     pub commits: u64,
+    /// Rows that those commits wrote.
+    pub rows: u64,
+    /// Batches that they were written in; one sync makes one batch durable, or several.
+    pub batches: u64,
+    /// Bytes of those batches.
+    pub appended_bytes: u64,
     /// The last commit that readers may see.
     pub visible_lsn: Lsn,
     /// The last commit that is known to survive power loss.
@@ -30,6 +38,12 @@ pub struct Stats {
     pub directory_syncs: u64,
     /// Checkpoints since the opening.
     pub checkpoints: u64,
+    /// Microseconds that they took together.
+    pub checkpoint_micros: u64,
+    /// Rows that they moved into the base.
+    pub checkpoint_rows: u64,
+    /// Bytes of memory that those rows took.
+    pub checkpoint_bytes: u64,
     /// How many checkpoints have failed since the last that did not.
     pub checkpoint_failures: u64,
     /// About how many bytes of memory rows, queue and cache take; the cache counts whole.
@@ -38,6 +52,14 @@ pub struct Stats {
     pub uncheckpointed_bytes: u64,
     /// About how many microseconds a sync of the journal took lately.
     pub sync_micros: u64,
+    /// Microseconds that all syncs of the journal took together.
+    pub all_syncs_micros: u64,
+    /// Writes that wait for memory now.
+    pub writes_waiting: u64,
+    /// Writes that had to wait for memory since the opening.
+    pub writes_waited: u64,
+    /// Writes that were refused since the opening because there was no memory for them.
+    pub writes_refused: u64,
     /// Bytes of all journal files.
     pub journal_disk_bytes: u64,
     /// Bytes set aside for writes that finish something; 0 after the disk was full.
@@ -51,6 +73,12 @@ pub struct Stats {
     pub snapshots: u64,
     /// The LSN of the oldest of them.
     pub oldest_snapshot_lsn: Option<Lsn>,
+    /// For how many microseconds the one that was taken first has been held; 0 where there is none.
+    pub oldest_snapshot_micros: u64,
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl From<EngineStats> for Stats {
@@ -58,6 +86,9 @@ impl From<EngineStats> for Stats {
         let (journal, base): (Traffic, Traffic) = (stats.journal, stats.base);
         Self {
             commits: stats.commits,
+            rows: stats.rows,
+            batches: stats.batches,
+            appended_bytes: stats.appended_bytes,
             visible_lsn: stats.visible,
             synced_lsn: stats.synced,
             syncs: stats.total.syncs,
@@ -67,17 +98,25 @@ impl From<EngineStats> for Stats {
             base_syncs: base.syncs,
             base_bytes_written: base.bytes_written,
             directory_syncs: stats.total.directory_syncs,
-            checkpoints: stats.checkpoints.completed,
+            checkpoints: stats.checkpoints.totals.completed,
+            checkpoint_micros: micros(stats.checkpoints.totals.time),
+            checkpoint_rows: stats.checkpoints.totals.rows,
+            checkpoint_bytes: stats.checkpoints.totals.bytes,
             checkpoint_failures: stats.checkpoints.failures_in_a_row,
             memory_bytes: stats.memory_bytes,
             uncheckpointed_bytes: stats.uncheckpointed_bytes,
-            sync_micros: u64::try_from(stats.sync_time.as_micros()).unwrap_or(u64::MAX),
+            sync_micros: micros(stats.sync_time),
+            all_syncs_micros: micros(stats.all_syncs_time),
+            writes_waiting: stats.waits.now,
+            writes_waited: stats.waits.all,
+            writes_refused: stats.waits.refused,
             journal_disk_bytes: stats.journal_disk_bytes,
             reserve_bytes: stats.reserve_bytes,
             base_disk_bytes: stats.base_disk_bytes,
             base_verified: stats.base_verified,
             snapshots: stats.snapshots.snapshots as u64,
             oldest_snapshot_lsn: stats.snapshots.oldest_lsn,
+            oldest_snapshot_micros: stats.snapshots.longest.map_or(0, micros),
         }
     }
 }

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["money"],
     &["engine"],
     &["disk"],
-    &["clock", "lock_table"],
+    &["clock", "events", "lock_table"],
 ];
 
 /// What else of the crate a module must not know, although it lies below.

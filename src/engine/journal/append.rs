@@ -103,6 +103,7 @@ pub(crate) struct Appender {
     /// The `durable_lsn` of the last batch header that was written.
     stated: Lsn,
     appended_bytes: u64,
+    batches: u64,
     scratch: Vec<u8>,
 }
 
@@ -117,6 +118,8 @@ pub(crate) struct Progress {
     pub(crate) room: u64,
     /// Bytes of all batches written since the opening.
     pub(crate) appended_bytes: u64,
+    /// How many of them had commits in them.
+    pub(crate) batches: u64,
 }
 
 impl Appender {
@@ -129,6 +132,7 @@ impl Appender {
             told: 0,
             stated: 0,
             appended_bytes: 0,
+            batches: 0,
             scratch: Vec::new(),
         }
     }
@@ -141,6 +145,7 @@ impl Appender {
             segment: (self.segment.number, self.segment.salt),
             room: self.segment.room(),
             appended_bytes: self.appended_bytes,
+            batches: self.batches,
         }
     }
 
@@ -217,6 +222,7 @@ impl Appender {
         *offset += len;
         self.appended_bytes += len;
         self.written += commits;
+        self.batches += u64::from(commits > 0);
         Ok(())
     }
 

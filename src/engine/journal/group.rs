@@ -24,6 +24,10 @@ use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
 use super::park::{Parker, Waiting};
 use super::segment::Segment;
 use super::tasks::{self, Tasks};
+use crate::events::{chain, tell};
+
+/// From here on the operator is told of a write and sync of the journal.
+const SLOW_TURN: Duration = Duration::from_millis(100);
 
 /// Why a store is poisoned.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,11 @@ struct State {
     stop: bool,
 }
 
+/// What is left to do for a store that was poisoned under a lock, once that is given back.
+#[derive(Debug)]
+#[must_use = "tasks wait to be woken"]
+pub(crate) struct Aftermath(Vec<Waker>);
+
 /// Where the next commit would go if every commit were a batch of its own. Real batches take less,
 /// so the appender never gets ahead of the plan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,6 +133,8 @@ pub(crate) struct GroupCommit {
     visible: AtomicU64,
     /// Bytes of all batches written since the opening.
     appended_bytes: AtomicU64,
+    /// How many batches with commits in them those were.
+    batches: AtomicU64,
     background: Condvar,
 }
 
@@ -147,6 +158,7 @@ impl GroupCommit {
             appender: Mutex::new(appender),
             visible: AtomicU64::new(last),
             appended_bytes: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
             background: Condvar::new(),
         }
     }
@@ -164,6 +176,11 @@ impl GroupCommit {
     /// Bytes of all batches written since the opening.
     pub(crate) fn appended_bytes(&self) -> u64 {
         self.appended_bytes.load(Ordering::Acquire)
+    }
+
+    /// How many batches with commits in them were written since the opening.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Acquire)
     }
 
     /// The last commit that has an LSN.
@@ -304,10 +321,12 @@ impl GroupCommit {
         let mut group = std::mem::replace(&mut state.pending, empty);
         drop(state);
 
+        let began = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut appender, &mut group, self).map(|()| appender.progress())
         }));
+        let took = began.elapsed();
         group.clear();
 
         let mut state = self.lock();
@@ -321,11 +340,14 @@ impl GroupCommit {
                 (self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))), true)
             }
         };
-        if tasks.is_empty() && !poisoned {
+        if tasks.is_empty() && !poisoned && took < SLOW_TURN {
             return state;
         }
         drop(state);
         tasks::wake(tasks);
+        if took >= SLOW_TURN {
+            tell(|| tracing::warn!(?took, "writing and syncing the journal took long"));
+        }
         if poisoned {
             self.tell_poison();
         }
@@ -336,7 +358,8 @@ impl GroupCommit {
     /// whoever listens is code that is not ours.
     fn tell_poison(&self) {
         if let Some(poison) = self.poison() {
-            tracing::error!(error = %poison, "the store is poisoned: no further write is accepted");
+            let error = chain(&*poison);
+            tell(|| tracing::error!(error, "the store is poisoned: no further write is accepted"));
         }
     }
 
@@ -344,6 +367,7 @@ impl GroupCommit {
     fn publish(&self, state: &mut State, progress: &Progress) -> Vec<Waker> {
         state.take_over(progress);
         self.appended_bytes.store(progress.appended_bytes, Ordering::Release);
+        self.batches.store(progress.batches, Ordering::Release);
         // Every turn syncs whatever it wrote that wanted a sync, so all that is written is as
         // durable as its callers asked.
         self.visible.fetch_max(progress.written, Ordering::AcqRel);
@@ -362,9 +386,15 @@ impl GroupCommit {
         state.tasks.take_all()
     }
 
-    /// Poisons the store from outside a turn: a panic after an LSN was given out.
-    pub(crate) fn poison_after_panic(&self, message: &str) {
-        let tasks = self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned()));
+    /// Poisons the store from outside a turn: a panic after an LSN was given out. From here on nothing
+    /// is accepted any more; the tasks are woken, and the operator is told, by
+    /// [`GroupCommit::tell_aftermath`], for that is code that is not ours and the caller holds a lock.
+    pub(crate) fn poison_after_panic(&self, message: &str) -> Aftermath {
+        Aftermath(self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned())))
+    }
+
+    /// Wakes the tasks of a store that was poisoned, outside of every lock.
+    pub(crate) fn tell_aftermath(&self, Aftermath(tasks): Aftermath) {
         tasks::wake(tasks);
         self.tell_poison();
     }

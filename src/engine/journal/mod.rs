@@ -34,7 +34,7 @@ pub(crate) use error::is_full;
 pub use error::{Error, Problem};
 pub(crate) use format::{CommitHeader, VERSION, encode_commit};
 pub use group::Poison;
-pub(crate) use group::{Failure, Goal, GroupCommit, largest_commit};
+pub(crate) use group::{Aftermath, Failure, Goal, GroupCommit, largest_commit};
 pub(crate) use restart::{Measure, Restart};
 pub(crate) use room::{Room, RoomOptions};
 pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, belongs_to_a_store, scan};

@@ -4,11 +4,11 @@
 //! background, which does not rest while there are tasks. Wakers run code that is not ours: they are
 //! taken out under the lock of the queue and called outside of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use super::super::row::Lsn;
 use super::group::Goal;
+use crate::events::{survive, tell};
 
 /// The tasks that wait.
 #[derive(Debug, Default)]
@@ -86,10 +86,8 @@ impl Tasks {
 /// Wakes tasks. What a waker does wrong concerns nobody but its task.
 pub(super) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            // Dropping it might panic again.
-            std::mem::forget(payload);
-            tracing::error!("a task that waits for a commit could not be woken");
+        if let Err(panic) = survive(|| waker.wake()) {
+            tell(|| tracing::error!(panic, "a task that waits for a commit could not be woken"));
         }
     }
 }

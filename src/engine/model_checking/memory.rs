@@ -10,7 +10,7 @@ use shuttle::thread;
 use super::explore;
 use super::world::{World, options};
 use crate::engine::Durability::Written;
-use crate::engine::pressure::Pressure;
+use crate::engine::pressure::{CheckpointTotals, Pressure};
 use crate::engine::{Background, EngineOptions, Error};
 
 /// Two rows of this size fill the memtable.
@@ -88,7 +88,7 @@ fn those_who_wait_leave_each_other_asleep() {
             thread::yield_now();
         }
         memory.0.store(0, Ordering::Relaxed);
-        pressure.checkpoint_ended(&Ok::<_, Error>(()));
+        pressure.checkpoint_ended(&Ok::<_, Error>(()), CheckpointTotals::default());
         for writer in writers {
             writer.join().expect("no panic");
         }

@@ -6,11 +6,14 @@ mod limits;
 mod reason;
 
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::engine::EngineStats;
 use crate::engine::Reader;
+pub(super) use crate::events::chain;
+use crate::events::tell;
 use crate::ledger::Ledger;
 use crate::operations::{Life, UnderWay};
 
@@ -100,7 +103,29 @@ impl Store {
         reasons.extend(self.maintenance.failing());
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level()));
         let level = reasons.first().map_or(Level::Healthy, Reason::level);
+        self.tell_level(level, &reasons);
         Health { level, at: now, reasons, stats: stats.into() }
+    }
+
+    /// Tells the operator where the level is another one than when it was looked at before.
+    fn tell_level(&self, level: Level, reasons: &[Reason]) {
+        // A plain value, whole after every statement.
+        let mut told = self.told_level.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *told, level);
+        drop(told);
+        if before == level {
+            return;
+        }
+        let names: Vec<_> = reasons.iter().map(Reason::name).collect();
+        let (before, level_name, reasons) =
+            (before.to_string(), level.to_string(), names.join(" "));
+        tell(|| match level {
+            Level::Healthy => tracing::info!(before, level = level_name, "health changed"),
+            Level::Warning => tracing::warn!(before, level = level_name, reasons, "health changed"),
+            Level::Critical => {
+                tracing::error!(before, level = level_name, reasons, "health changed")
+            }
+        });
     }
 
     /// What the rows say, and what kept some of them from being read.
@@ -233,7 +258,7 @@ impl Books<'_> {
     }
 
     fn look_at_operations(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
-        let UnderWay { orphans, needs_attention, forgotten, long, oldest_start } =
+        let UnderWay { orphans, needs_attention, forgotten, long, oldest_start, .. } =
             UnderWay::look(self.reader, self.life, self.now, self.limits.in_progress)?;
         if !orphans.is_empty() {
             let refuses_beginnings = self.life.is_none_or(Life::refuses_beginnings);
@@ -254,16 +279,4 @@ impl Books<'_> {
 
 fn longer_than(time: Option<Duration>, limit: Duration) -> Option<Duration> {
     time.filter(|time| *time >= limit)
-}
-
-/// An error with all that caused it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

@@ -8,6 +8,7 @@ use crate::tokens::{SyncCounts, SyncEnd, SyncSession, Taken, TokensMut, Update, 
 use super::report::{RowSample, SAMPLES, SyncEnding, SyncFailed, SyncProgress, SyncReport};
 use super::row::{Malformed, SyncRow};
 use super::{Error, SyncRun};
+use crate::events::{chain, tell};
 
 /// A run under way.
 struct Loop<'s, 'a> {
@@ -42,6 +43,10 @@ pub(super) fn run(
     run: SyncRun<'_, '_>,
     rows: impl Iterator<Item = SyncRow>,
 ) -> Result<SyncReport, SyncFailed> {
+    let (source, session) = (run.sync.source.clone(), run.sync.session.clone());
+    let (source, session) = (&*source, &*session);
+    let again = run.session.counts.rows;
+    tell(|| tracing::info!(source, session, again, "a sync of tokens begins"));
     let mut running = Loop {
         before: run.session.counts,
         met_malformed: false,
@@ -55,8 +60,15 @@ pub(super) fn run(
         End::List => running.end(),
     });
     match ending {
-        Ok(ending) => Ok(running.report(ending)),
+        Ok(ending) => {
+            let report = running.report(ending);
+            let SyncCounts { rows, new, .. } = report.this_run;
+            tell(|| tracing::info!(source, session, ?ending, rows, new, "a sync of tokens ended"));
+            Ok(report)
+        }
         Err(error) => {
+            let why = chain(&error);
+            tell(|| tracing::warn!(source, session, error = why, "a sync of tokens failed"));
             let report = Some(Box::new(running.report(SyncEnding::Failed)));
             Err(SyncFailed { error: Box::new(error), report })
         }

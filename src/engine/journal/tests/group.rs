@@ -198,7 +198,7 @@ fn at_most_one_sync_is_in_flight() {
         done.store(true, Ordering::Relaxed);
     });
     let syncs = disk.controls().syncs;
-    let checkpoints = store.engine().stats().checkpoints.completed;
+    let checkpoints = store.engine().stats().checkpoints.totals.completed;
     println!("1200 commits, {syncs} syncs, {checkpoints} checkpoints");
     store.close().expect("closes");
     let controls = disk.controls();
