@@ -143,3 +143,20 @@ fn a_poisoned_store_makes_no_checkpoint() {
     "#;
     replay(script).unwrap();
 }
+
+/// The story: a begin named a cursor that had moved, lacked money, and its event was let go by the roll
+/// back of a forgotten operation. The model rolled that back for the money and answered that the event was
+/// too old; the store looks at the cursor before it looks for money, and had nothing to roll back for.
+#[test]
+fn a_cursor_that_moved_is_refused_before_anything_is_rolled_back() {
+    let script = r#"
+        (setup:(seed:83071622032,synced:true,memory_bytes:131072,segment_bytes:98304,snapshot_bytes:2097152,keeps_log:true,limits:(open_positions:None,cost:None,claims:((count:None,horizon_micros:Some(1620000000)),(count:None,horizon_micros:None)))),first_cut:0)
+        Line((number:12,action:Deed(deeds:[Deposit(Main,(Usd,150)),ImportPosition(new:(owner:Side,coin:No,quote:Usd,tag:0,method:Average),quantity:9,cost:98,opened_at:1699999880000000)],all_or_nothing:false,way:Plain)))
+        PowerCut((calls:1,again:39,style:KeepAll,seed:726073324443,trouble:[(fault:Io,call:Some(Open),within:"",first:5,times:2)]))
+        Line((number:26,action:Begin(intent:(key:44,task:Open((owner:Main,coin:Bnb,quote:Usd,tag:0,method:Fifo)),holds:[(Usd,54)],reduces:[],increases:[],opens:[],touches:[Bnb],owners:[],payload:1,deadline:Some(1700000024000000),max_attempts:2,idempotent:false,claim:Some((0,1,1699998157000000)),cursor:None),again:false,start:false,keep:true)))
+        Line((number:27,action:Recovery(Begin)))
+        Line((number:29,action:Recovery(Finish)))
+        Line((number:31,action:Begin(intent:(key:48,task:Custom(Main),holds:[(Usd,84),(Bnb,2)],reduces:[],increases:[3],opens:[(owner:Main,coin:Yes,quote:Usd,tag:1,method:Fifo)],touches:[],owners:[Side],payload:0,deadline:Some(1700000015000000),max_attempts:1,idempotent:false,claim:Some((0,0,1699997017000000)),cursor:Some((0,Some(0),0))),again:false,start:true,keep:false)))
+    "#;
+    replay(script).unwrap();
+}

@@ -58,6 +58,8 @@ impl Model {
         }
         match self.attempt(|next| next.take_up(intent, retry_of, start)) {
             Ok(number) => Outcome::done(Reply::New(number)),
+            // The cursor is looked at before anything that a sweep could relieve.
+            Err(refusals) if refusals.contains(&Reply::CursorMoved) => Outcome::refused(refusals),
             Err(first) if RELIEVED_BY_A_SWEEP.iter().any(|reply| first.contains(reply)) => {
                 let after_sweep = self.attempt(|next| {
                     next.sweep();
