@@ -64,6 +64,8 @@
 //!   crash left behind; [`Store::ledger`] books what is no operation; [`Snapshot::verify`] computes
 //!   everything anew and compares.
 //! - [`StoreTokens::sync`] takes in a source's list of tokens, of any length, and goes on where it was cut.
+//! - [`Update::unavailable`] and [`StoreClaims::price_unavailable`] say that there is no price;
+//!   [`Snapshot::due_price_updates`] lists what to ask for next.
 //! - [`Options::history`] keeps ticks and candles, [`Options::claims`] bounds what is remembered of
 //!   events; [`Store::health`] says how the store is, [`Store::maintain`] does what is due.
 //! - [`Store::write`] is the one way in, [`Store::snapshot`] the one way to read several things as of
@@ -103,6 +105,7 @@ pub mod ledger;
 mod lock_table;
 pub mod money;
 pub mod operations;
+pub mod price_status;
 pub mod processed;
 #[cfg(feature = "simulation")]
 pub mod simulation;
@@ -124,6 +127,7 @@ pub use operations::{
     OperationsMut, Pending, RecoveryReport, Retried, Role, RollBack, RolledBack, SomeOperations,
     Started, Status, Undone, Verdict,
 };
+pub use price_status::{Missing, MissingPrice, PriceBackoff, PriceOf};
 pub use processed::{
     Claim, ClaimBounds, ClaimNamespace, ClaimOutcome, ClaimRecord, ClaimState, ClaimStats, Claims,
     ClaimsMut, Cursor, Cursors, CursorsMut, StoredClaim,

@@ -9,6 +9,7 @@ mod cli {
     mod history;
     mod import;
     mod look;
+    mod missing;
     mod place;
     mod replay;
 }

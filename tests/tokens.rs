@@ -1,5 +1,10 @@
 //! Tokens as a bot meets them: through a store.
 
+#[path = "tokens/missing.rs"]
+mod missing;
+#[cfg(feature = "simulation")]
+#[path = "tokens/missing_power_cuts.rs"]
+mod missing_power_cuts;
 #[cfg(feature = "simulation")]
 #[path = "tokens/power_cuts.rs"]
 mod power_cuts;

@@ -11,6 +11,7 @@ use crate::engine::journal::Ending;
 use crate::engine::{Lsn, Offline, Table};
 use crate::ledger;
 use crate::operations;
+use crate::price_status;
 use crate::processed;
 use crate::store::{Error, Identity, STORE};
 use crate::tokens::{self, TOKENS};
@@ -206,6 +207,7 @@ fn table_name(table: Table) -> &'static str {
         TOKENS => "tokens",
         Table(24..=31) => processed::table_name(table),
         Table(48..=57) => tokens::table_name(table),
+        Table(58..=59) => price_status::table_name(table),
         Table(2..=19) => ledger::table_name(table),
         Table(32..=41) => operations::table_name(table),
         STORE => "store",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::name::check_name;
 use super::{ClaimStats, Error};
 use crate::clock::Timestamp;
+use crate::price_status::PriceBackoff;
 
 /// What is kept of the claims in a namespace. Nothing is let go that no bound asks for; by default
 /// there is none.
@@ -97,6 +98,8 @@ pub(crate) struct ClaimRules {
     named: BTreeMap<Box<str>, ClaimBounds>,
     others: ClaimBounds,
     pub(super) future_tolerance_micros: i64,
+    /// How long to wait before the missing price of an event is asked for again.
+    pub(super) price_backoff: PriceBackoff,
 }
 
 impl ClaimRules {
@@ -114,7 +117,14 @@ impl ClaimRules {
             bounds.check(Some(namespace))?;
         }
         others.check(None)?;
-        Ok(Self { named, others, future_tolerance_micros })
+        let price_backoff = PriceBackoff::new();
+        Ok(Self { named, others, future_tolerance_micros, price_backoff })
+    }
+
+    /// The same, with this backoff for missing prices.
+    pub(crate) fn with_price_backoff(mut self, backoff: PriceBackoff) -> Self {
+        self.price_backoff = backoff;
+        self
     }
 
     pub(super) fn of(&self, namespace: &str) -> ClaimBounds {

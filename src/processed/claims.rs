@@ -11,7 +11,7 @@ use crate::engine::{KeyRange, Reader, Scan, Tx};
 /// The claims of one consistent state.
 #[derive(Clone, Copy)]
 pub struct Claims<'a> {
-    reader: &'a dyn Reader,
+    pub(super) reader: &'a dyn Reader,
 }
 
 impl<'a> Claims<'a> {
@@ -158,17 +158,27 @@ impl<'a> ClaimsMut<'a> {
         if staging.namespace.is_too_old(event_time) {
             return Ok(Claim::TooOld);
         }
-        let latest = self.now.saturating_add_micros(self.rules.future_tolerance_micros);
-        if event_time > latest {
-            return Err(Error::EventFromTheFuture {
-                namespace: claim.namespace.into(),
-                key: claim.key.into(),
-                event_time,
-                latest,
-            });
-        }
+        self.check_time(claim, event_time)?;
         self.make(&mut staging, claim, event_time, by)?;
         Ok(Claim::New)
+    }
+
+    /// Refuses a time that lies further ahead of the clock than is believed.
+    pub(super) fn check_time(
+        &self,
+        claim: ClaimKey<'_>,
+        event_time: Timestamp,
+    ) -> Result<(), Error> {
+        let latest = self.now.saturating_add_micros(self.rules.future_tolerance_micros);
+        if event_time <= latest {
+            return Ok(());
+        }
+        Err(Error::EventFromTheFuture {
+            namespace: claim.namespace.into(),
+            key: claim.key.into(),
+            event_time,
+            latest,
+        })
     }
 
     /// Makes a claim that there is not.
@@ -274,7 +284,10 @@ fn foreign(claim: ClaimKey<'_>, known: Option<ClaimRecord>) -> Error {
     }
 }
 
-fn record(reader: &dyn Reader, claim: ClaimKey<'_>) -> Result<Option<ClaimRecord>, Error> {
+pub(super) fn record(
+    reader: &dyn Reader,
+    claim: ClaimKey<'_>,
+) -> Result<Option<ClaimRecord>, Error> {
     let row = reader.get(CLAIMS, &claim.stored())?;
     row.map(|row| decode(claim, &row)).transpose()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ClaimState, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::clock::Timestamp;
-use crate::{codec, engine};
+use crate::{codec, engine, price_status};
 
 /// Why a claim or a cursor was refused, or cannot be read.
 ///
@@ -122,6 +122,10 @@ pub enum Error {
         key: Box<[u8]>,
     },
 
+    /// Whether the price of a claimed event is missing cannot be read.
+    #[error(transparent)]
+    PriceStatus(price_status::Error),
+
     /// The engine could not read.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -146,7 +150,17 @@ impl Error {
             | Self::Miscounted { .. }
             | Self::CorruptRow { .. }
             | Self::CorruptKey { .. }
+            | Self::PriceStatus(_)
             | Self::Engine(_) => false,
+        }
+    }
+}
+
+impl From<price_status::Error> for Error {
+    fn from(error: price_status::Error) -> Self {
+        match error {
+            price_status::Error::Engine(error) => Self::Engine(error),
+            error => Self::PriceStatus(error),
         }
     }
 }

@@ -4,7 +4,7 @@
 //!   with which outcome. The first to claim an event gets it; everybody later hears what became of
 //!   it. Made in the commit that also holds the effect, it makes the effect happen once.
 //!   [Bounds](ClaimBounds) let the oldest events go; a watermark stands for them, at or below which
-//!   nothing is ever new again.
+//!   nothing is ever new again. A claimed event whose price could not be found says so until it is.
 //! - A **cursor** is a small value under a name (a block height, a nonce, a page token) that moves
 //!   only from what its mover believed it to be.
 //!
@@ -43,6 +43,7 @@ mod claims_tests;
 pub(crate) mod codecs;
 mod cursors;
 mod error;
+mod missing;
 mod name;
 mod namespace;
 mod prune;
@@ -59,6 +60,7 @@ pub use claim::{Claim, ClaimOutcome, ClaimRecord, ClaimState, StoredClaim};
 pub use claims::{Claims, ClaimsMut};
 pub use cursors::{Cursor, Cursors, CursorsMut, MAX_VALUE_BYTES};
 pub use error::Error;
+pub(crate) use missing::verify_missing;
 pub use name::{MAX_KEY_BYTES, MAX_NAME_BYTES};
 pub use namespace::{ClaimNamespace, ClaimStats};
 pub(crate) use verify::verify;

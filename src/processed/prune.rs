@@ -1,6 +1,7 @@
 //! Letting go: what a namespace's bounds do not keep goes, the oldest event first, and raises the
 //! watermark.
 //!
+//! - That the price of an event is missing is forgotten with its claim.
 //! - What goes, the watermark and the counts are one commit with the claim that exceeds the bounds.
 //! - Only settled claims are listed by age, so those of unfinished operations are never in the way.
 //! - Everything is read before anything is staged.
@@ -9,6 +10,7 @@ use super::claims::ClaimsMut;
 use super::name::{ClaimKey, age_key};
 use super::namespace::{self, Age, Namespace};
 use super::{CLAIM_AGES, CLAIMS, Error, NAMESPACES, row};
+use crate::price_status::{self, Missing};
 
 /// How many a claim lets go at most, beside which it adds one: a bound that was lowered is reached.
 pub(super) const AT_ONCE: usize = 8;
@@ -24,6 +26,8 @@ pub(super) struct Staging {
 /// What is let go, and what is the oldest then; nothing of it where nothing has to go.
 pub(super) struct Going {
     all: Vec<Age>,
+    /// Those of them whose price is missing.
+    missing: Vec<(Age, Missing)>,
     next: Option<Age>,
 }
 
@@ -79,7 +83,7 @@ impl ClaimsMut<'_> {
         let surplus = settled.saturating_sub(bounds.most());
         let first = namespace.oldest.iter().chain(coming).min();
         if surplus == 0 && first.is_none_or(|first| first.event_time >= earliest) {
-            return Ok(Going { all: Vec::new(), next: None });
+            return Ok(Going { all: Vec::new(), missing: Vec::new(), next: None });
         }
         // One more than can go: it is the oldest afterwards.
         let mut all = namespace.listed(self.tx, name, limit.saturating_add(1))?;
@@ -91,7 +95,14 @@ impl ClaimsMut<'_> {
         let count = (0..).zip(&all).take(limit).take_while(|each| has_to_go(*each)).count();
         let next = all.get(count).cloned();
         all.truncate(count);
-        Ok(Going { all, next })
+        let mut missing = Vec::new();
+        for age in &all {
+            let subject = ClaimKey { namespace: name, key: &age.key }.subject();
+            if let Some(price) = price_status::get(self.tx, subject)? {
+                missing.push((age.clone(), price));
+            }
+        }
+        Ok(Going { all, missing, next })
     }
 
     /// Lists what is coming, lets go what is going, and writes the namespace down.
@@ -110,6 +121,10 @@ impl ClaimsMut<'_> {
             namespace.settled = namespace.settled.saturating_sub(1);
             namespace.pruned = namespace.pruned.saturating_add(1);
             namespace.watermark = namespace.watermark.max(Some(age.event_time));
+        }
+        for (age, price) in &going.missing {
+            let subject = ClaimKey { namespace: name, key: &age.key }.subject();
+            price_status::stage(self.tx, subject, Some(*price), None);
         }
         if !going.all.is_empty() {
             namespace.oldest = going.next;

@@ -81,6 +81,7 @@ impl Setup {
             .segment_bytes(self.segment_bytes, 2 * self.segment_bytes)
             .keep_log(keep)
             .limits(translate::limits(self.limits))
+            .price_backoff(translate::price_backoff())
     }
 }
 

@@ -67,7 +67,8 @@ impl Model {
             view.show(format!("hold of {operation} on {held:?}"), amount);
         }
         for ((space, key), kept) in &self.claims {
-            view.show(format!("claim {key} in {space}"), (kept.claimed, kept.at));
+            let missing = self.missing.get(&(*space, *key));
+            view.show(format!("claim {key} in {space}"), (kept.claimed, kept.at, missing));
         }
         for space in 0..NAMESPACES {
             if let Some(figures) = self.namespace(space) {
@@ -80,6 +81,7 @@ impl Model {
         for (number, known) in &self.tokens {
             known.show(*number, &mut view);
         }
+        view.show("due prices", self.due_prices());
         view.show("halted", self.book.halted);
         for number in 1..=self.operations.len() as u64 {
             self.show_operation(number, &mut view);

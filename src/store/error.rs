@@ -12,7 +12,7 @@ use crate::engine::{self, BaseError, Lsn};
 use crate::ledger::{self, Mismatch, OperationId, PositionId};
 use crate::money::{self, Asset, Money, TokenKey};
 use crate::operations::{self, Call, Status};
-use crate::{processed, tokens};
+use crate::{price_status, processed, tokens};
 
 use super::identity::Identity;
 
@@ -336,6 +336,21 @@ pub enum Error {
         /// The age up to which events are accepted.
         window: Duration,
     },
+    /// Missing prices were to be asked for in a way that cannot be. Nothing was opened.
+    #[error(
+        "the backoff for missing prices {fault}: base {base:?}, cap {cap:?}, {jitter_percent} % \
+         jitter; nothing was opened"
+    )]
+    InvalidPriceBackoff {
+        /// The first pause.
+        base: Duration,
+        /// The longest pause.
+        cap: Duration,
+        /// By how much a pause may be shortened, in percent.
+        jitter_percent: u8,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// A cursor is not where the caller believed it to be. It was not moved.
     #[error("the cursor {name} is not where it was expected to be; it was not moved")]
     CursorMoved {
@@ -347,6 +362,9 @@ pub enum Error {
     /// A claim or a cursor was refused for what it says, or cannot be read.
     #[error(transparent)]
     Processed(processed::Error),
+    /// Whether a price is missing cannot be read.
+    #[error(transparent)]
+    PriceStatus(price_status::Error),
     /// The update says something that no token can be. It was refused whole.
     #[error(transparent)]
     Token(tokens::Error),
@@ -375,6 +393,7 @@ impl Error {
             | Self::HistoryIncomplete { .. }
             | Self::EventFromTheFuture { .. }
             | Self::ClaimHorizonTooShort { .. }
+            | Self::InvalidPriceBackoff { .. }
             | Self::CursorMoved { .. }
             | Self::OtherIdentity { .. }
             | Self::Insufficient { .. }
@@ -412,7 +431,7 @@ impl Error {
     /// Whether acknowledged data is damaged or missing.
     pub fn is_corrupt(&self) -> bool {
         match self {
-            Self::Corrupt { .. } => true,
+            Self::Corrupt { .. } | Self::PriceStatus(_) => true,
             Self::Token(error) => !error.is_refused(),
             Self::Ledger(error) => !error.is_refused(),
             Self::Processed(error) => !error.is_refused(),
@@ -489,6 +508,7 @@ impl From<tokens::Error> for Error {
     fn from(error: tokens::Error) -> Self {
         match error {
             tokens::Error::Engine(error) => error.into(),
+            tokens::Error::PriceStatus(error) => error.into(),
             tokens::Error::FromTheFuture { key, observed_at, latest } => {
                 Self::FromTheFuture { key, observed_at, latest }
             }
@@ -535,6 +555,7 @@ impl From<processed::Error> for Error {
     fn from(error: processed::Error) -> Self {
         match error {
             processed::Error::Engine(error) => error.into(),
+            processed::Error::PriceStatus(error) => error.into(),
             processed::Error::EventFromTheFuture { namespace, key, event_time, latest } => {
                 Self::EventFromTheFuture { namespace, key, event_time, latest }
             }
@@ -543,6 +564,18 @@ impl From<processed::Error> for Error {
             }
             processed::Error::CursorMoved { name, found } => Self::CursorMoved { name, found },
             error => Self::Processed(error),
+        }
+    }
+}
+
+impl From<price_status::Error> for Error {
+    fn from(error: price_status::Error) -> Self {
+        match error {
+            price_status::Error::Engine(error) => error.into(),
+            price_status::Error::InvalidBackoff { base, cap, jitter_percent, fault } => {
+                Self::InvalidPriceBackoff { base, cap, jitter_percent, fault }
+            }
+            error => Self::PriceStatus(error),
         }
     }
 }

@@ -18,6 +18,7 @@ mod opening;
 mod operation_error;
 mod operations;
 mod options;
+mod price_status;
 mod processed;
 mod recovery;
 mod snapshot;
@@ -36,6 +37,7 @@ use crate::engine::{self, Durability, Lsn, Running, Staged};
 use crate::ledger::LedgerRules;
 use crate::money::Asset;
 use crate::operations::{InProgress, Life};
+use crate::price_status::PriceBackoff;
 use crate::processed::ClaimRules;
 use crate::tokens::{History, Merged, Token, TokenKey, Update};
 
@@ -91,11 +93,13 @@ pub struct Store {
     journal_bytes: u64,
     clock: Arc<dyn Clock>,
     history: Option<History>,
+    price_backoff: PriceBackoff,
 }
 
 impl Store {
     fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, Error> {
-        let claim_rules = options.claim_rules()?;
+        let price_backoff = options.price_backoff.check()?;
+        let claim_rules = options.claim_rules()?.with_price_backoff(price_backoff);
         let engine = engine::open(disk, options.engine(), options.creates());
         let engine = engine.map_err(|error| identity_error(error, options))?;
         let running = Running::start(engine)?;
@@ -121,6 +125,7 @@ impl Store {
             journal_bytes: options.expected_journal_bytes(),
             clock: options.clock.clone(),
             history,
+            price_backoff,
         })
     }
 
@@ -228,11 +233,13 @@ impl Store {
     ) -> Result<Staged<T, E>, Error> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
         let (rules, life, history) = (&self.rules, &self.life, self.history.as_ref());
-        let claim_rules = &self.claim_rules;
+        let (claim_rules, price_backoff) = (&self.claim_rules, &self.price_backoff);
         let mut logged = false;
         let staged = self.running.engine().stage(durability, purpose, |tx| {
-            let done = body(&mut Tx { tx, now, monotonic, rules, life, claim_rules, history })?;
-            logged = self.boot_log.stage(tx, now);
+            let mut tx =
+                Tx { tx, now, monotonic, rules, life, claim_rules, history, price_backoff };
+            let done = body(&mut tx)?;
+            logged = self.boot_log.stage(tx.tx, now);
             Ok(done)
         });
         if logged && staged.is_err() {

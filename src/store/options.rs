@@ -11,6 +11,7 @@ use crate::engine::journal::RoomOptions;
 use crate::engine::{Background, Durability, EngineOptions, MAX_SEGMENT_BYTES};
 use crate::ledger::{LedgerRules, Limits};
 use crate::money::Asset;
+use crate::price_status::PriceBackoff;
 use crate::processed::{ClaimBounds, ClaimRules};
 use crate::tokens::{DEFAULT_FUTURE_TOLERANCE_MICROS, History};
 
@@ -68,6 +69,7 @@ pub struct Options {
     claims: BTreeMap<Box<str>, ClaimBounds>,
     other_claims: ClaimBounds,
     pub(super) history: Option<History>,
+    pub(super) price_backoff: PriceBackoff,
 }
 
 impl Options {
@@ -95,6 +97,7 @@ impl Options {
             claims: BTreeMap::new(),
             other_claims: ClaimBounds::new(),
             history: None,
+            price_backoff: PriceBackoff::new(),
         }
     }
 
@@ -177,6 +180,12 @@ impl Options {
         self
     }
 
+    /// How long to wait before a missing price is asked for again. Default: [`PriceBackoff::new`].
+    pub fn price_backoff(mut self, backoff: PriceBackoff) -> Self {
+        self.price_backoff = backoff;
+        self
+    }
+
     /// Where the time of day comes from. Default: the operating system.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -227,8 +236,8 @@ impl Options {
     /// # Errors
     ///
     /// [`Error::Locked`], [`Error::Missing`], [`Error::OtherIdentity`], [`Error::Corrupt`],
-    /// [`Error::Version`], [`Error::Full`], [`Error::Io`], [`Error::ClaimHorizonTooShort`]: in each
-    /// case the files are as they were.
+    /// [`Error::Version`], [`Error::Full`], [`Error::Io`], [`Error::ClaimHorizonTooShort`],
+    /// [`Error::InvalidPriceBackoff`]: in each case the files are as they were.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.open_on(Arc::new(RealDisk::new(path.as_ref())))
     }

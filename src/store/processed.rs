@@ -9,7 +9,7 @@ use super::{Error, Store};
 /// be done about the event, claim it in the same [`Store::write`].
 #[derive(Clone, Copy, Debug)]
 pub struct StoreClaims<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
 }
 
 impl<'a> StoreClaims<'a> {

@@ -8,6 +8,7 @@ use crate::engine::{self, Lsn, Offline, Reader};
 use crate::ledger::{self, Finding, Ledger};
 use crate::money::Asset;
 use crate::operations::{self, Operations};
+use crate::price_status;
 use crate::processed::{self, Claims, Cursors};
 use crate::tokens::{self, Tokens};
 
@@ -56,12 +57,13 @@ impl Snapshot {
     }
 
     /// Computes everything that is derived anew and answers what differs: nothing in a sound store.
-    /// Reads every row of the ledger, of the operations, of the claims and of the history of prices.
+    /// Reads every row of the ledger, of the operations, of the claims, of missing prices and of the
+    /// history of prices.
     ///
     /// # Errors
     ///
-    /// [`Error::Ledger`], [`Error::Operation`], [`Error::Processed`] and [`Error::Token`] where a row
-    /// cannot be read, [`Error::SnapshotLost`].
+    /// [`Error::Ledger`], [`Error::Operation`], [`Error::Processed`], [`Error::PriceStatus`] and
+    /// [`Error::Token`] where a row cannot be read, [`Error::SnapshotLost`].
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         verify(&self.inner)
     }
@@ -189,5 +191,10 @@ fn verify(reader: &dyn Reader) -> Result<Vec<Finding>, Error> {
     findings.extend(claims.map(|found| Finding::new(found.table, found.row, found.problem)));
     let history = tokens::verify(reader)?.into_iter();
     findings.extend(history.map(|found| Finding::new(found.table, found.row, found.problem)));
+    let mut missing = price_status::verify(reader)?;
+    missing.extend(tokens::verify_missing(reader)?);
+    missing.extend(processed::verify_missing(reader)?);
+    let missing = missing.into_iter();
+    findings.extend(missing.map(|found| Finding::new(found.table, found.row, found.problem)));
     Ok(findings)
 }

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::engine::{self, Lsn};
 use crate::ledger::{self, LedgerMut, LedgerRules, LedgerTx};
 use crate::operations::{Life, OperationsMut};
+use crate::price_status::PriceBackoff;
 use crate::processed::{ClaimRules, ClaimsMut, CursorsMut};
 use crate::tokens::{History, TokensMut};
 
@@ -22,13 +23,16 @@ pub struct Tx<'a> {
     pub(super) life: &'a Life,
     pub(super) claim_rules: &'a ClaimRules,
     pub(super) history: Option<&'a History>,
+    pub(super) price_backoff: &'a PriceBackoff,
 }
 
 impl Tx<'_> {
     /// The tokens, to read and to update.
     pub fn tokens(&mut self) -> TokensMut<'_> {
         let tolerance = self.rules.future_tolerance_micros;
-        TokensMut::new(self.tx, self.now, tolerance, ledger::scale_of).with_history(self.history)
+        let backoff = self.price_backoff;
+        TokensMut::new(self.tx, self.now, tolerance, ledger::scale_of, backoff)
+            .with_history(self.history)
     }
 
     /// The ledger, to read and to book what is no operation.

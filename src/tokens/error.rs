@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::money::{Asset, TokenKey};
-use crate::{codec, engine};
+use crate::{codec, engine, price_status};
 
 /// Why an update was refused, or why a token cannot be read.
 ///
@@ -139,6 +139,10 @@ pub enum Error {
         source: codec::Error,
     },
 
+    /// Whether the price is missing cannot be read.
+    #[error(transparent)]
+    PriceStatus(price_status::Error),
+
     /// The engine could not read.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -162,7 +166,17 @@ impl Error {
             | Self::CorruptHistorySettings { .. }
             | Self::CorruptSource { .. }
             | Self::CorruptKey { .. }
+            | Self::PriceStatus(_)
             | Self::Engine(_) => false,
+        }
+    }
+}
+
+impl From<price_status::Error> for Error {
+    fn from(error: price_status::Error) -> Self {
+        match error {
+            price_status::Error::Engine(error) => Self::Engine(error),
+            error => Self::PriceStatus(error),
         }
     }
 }

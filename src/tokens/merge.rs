@@ -140,6 +140,7 @@ impl<'a> State<'a> {
             max: changed(|marks| marks.max),
             min: changed(|marks| marks.min),
             mock: self.mock != before.mock,
+            missing: false,
         }
     }
 

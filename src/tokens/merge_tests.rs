@@ -195,6 +195,7 @@ proptest! {
             max: old.max != new.max,
             min: old.min != new.min,
             mock: old.mock != new.mock,
+            missing: false,
         };
         prop_assert_eq!(changes, expected);
         prop_assert_eq!(changes.is_empty(), row::encode(&before) == row::encode(&after));

@@ -5,6 +5,7 @@
 //!   writers, and the row ends up the same to the byte.
 //! - Nothing an update leaves out is ever cleared, and no update lowers the high-water mark.
 //! - An update that says nothing new writes nothing.
+//! - That a price is missing, and when to ask for it again, is a row beside them (`missing`).
 //! - Where the store keeps a [`History`], every tick is a row beside them (`history`), and one that should
 //!   never have been believed can be taken back.
 //!
@@ -15,6 +16,7 @@ pub(crate) mod codecs;
 mod error;
 mod history;
 mod merge;
+mod missing;
 mod row;
 mod sources;
 mod token;
@@ -27,6 +29,7 @@ pub use history::{
     Retention, RetractedTick, Retraction, TokenHistory, UnknownResolution,
 };
 pub(crate) use history::{DueForPurge, verify};
+pub(crate) use missing::verify_missing;
 pub use sources::{StaleToken, SyncCounts, SyncEnd, SyncSession};
 pub(crate) use sources::{Taken, Unseen, unseen};
 pub use token::{Changes, Merged, Observed, Tick, Token};

@@ -3,6 +3,7 @@
 use super::Recorded;
 use crate::clock::Timestamp;
 use crate::money::{Price, TokenKey};
+use crate::price_status::Missing;
 
 /// A value, and when it was seen. Orders by time, then by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,8 @@ pub struct Merged {
     pub changes: Changes,
     /// What became of its price, where the store keeps a history.
     pub recorded: Recorded,
+    /// Since when the token's price is missing now, if it is, and when to ask for it again.
+    pub missing: Option<Missing>,
 }
 
 /// Which fields of a token an update changed.
@@ -103,6 +106,8 @@ pub struct Changes {
     pub min: bool,
     /// [`Token::mock`] changed.
     pub mock: bool,
+    /// [`Merged::missing`] changed: the price is missing, was asked for again, or is there.
+    pub missing: bool,
 }
 
 impl Changes {

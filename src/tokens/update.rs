@@ -75,6 +75,15 @@ impl Update {
     }
 
     /// The token was asked for its price, and there was none. This touches no price that is known.
+    ///
+    /// Unless a price of that time or later is known, the token's price is
+    /// [missing](super::Merged::missing) from then on, and listed by
+    /// [`Snapshot::due_price_updates`](crate::Snapshot::due_price_updates) whenever it is time to ask
+    /// again. A real price observed at or after the first time at which it was missing ends that; a
+    /// synthetic one does not, and what is not there of [`SYNTHETIC_SOURCE`] is not missing.
+    ///
+    /// What is said of a time that is not later than the last one counts as another attempt only where
+    /// one is due: said twice it counts once.
     pub fn unavailable(mut self, reason: impl Into<Box<str>>, observed_at: Timestamp) -> Self {
         self.price = PriceField::Unavailable(Observed { observed_at, value: reason.into() });
         self
@@ -126,6 +135,14 @@ impl Update {
     /// Whether its price is a synthetic one.
     pub fn is_synthetic(&self) -> bool {
         &*self.source == SYNTHETIC_SOURCE
+    }
+
+    /// When the real price was asked for in vain, if that is what the update says.
+    pub(super) fn asked_in_vain(&self) -> Option<Timestamp> {
+        match &self.price {
+            PriceField::Unavailable(reason) if !self.is_synthetic() => Some(reason.observed_at),
+            _ => None,
+        }
     }
 
     /// Refuses what no token may be told, whatever is known of it. `latest` is the latest time that

@@ -3,10 +3,11 @@
 use super::history::admit::{Admission, Gate, admit};
 use super::merge::{DecimalsDiffer, Marks, State};
 use super::row;
-use super::{Error, History, Merged, TOKENS, Token, Update};
+use super::{Changes, Error, History, Merged, TOKENS, Token, Update};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Row, Scan, Tx};
 use crate::money::TokenKey;
+use crate::price_status::PriceBackoff;
 
 /// How far ahead of the store's clock a time may be that an update names, if nothing else was
 /// chosen: five minutes.
@@ -108,6 +109,9 @@ impl DoubleEndedIterator for Iter<'_> {
 /// The tokens of a commit in the making.
 pub struct TokensMut<'a> {
     pub(super) tx: &'a mut Tx,
+    pub(super) now: Timestamp,
+    /// How long to wait before a missing price is asked for again.
+    pub(super) backoff: &'a PriceBackoff,
     /// The latest time an update may name.
     latest: Timestamp,
     known_elsewhere: KnownDecimals,
@@ -126,9 +130,10 @@ impl<'a> TokensMut<'a> {
         now: Timestamp,
         future_tolerance_micros: i64,
         known_elsewhere: KnownDecimals,
+        backoff: &'a PriceBackoff,
     ) -> Self {
         let latest = now.saturating_add_micros(future_tolerance_micros);
-        Self { tx, latest, known_elsewhere, history: None }
+        Self { tx, now, backoff, latest, known_elsewhere, history: None }
     }
 
     /// The same, where this is kept of prices.
@@ -147,14 +152,15 @@ impl<'a> TokensMut<'a> {
 
     /// Takes in what `update` says, and answers the token as it is then and what changed.
     ///
-    /// An update that changes nothing stages nothing. The order in which updates arrive makes no
-    /// difference to what is known after all of them, but for which one of two that disagree on the
+    /// An update that changes nothing stages nothing. Whether the token's price is missing changes in the
+    /// same commit; see [`Update::unavailable`]. The order in which updates arrive makes no
+    /// difference to what is known of the token after all of them, but for which one of two that disagree on the
     /// decimals is refused: the later.
     ///
     /// # Errors
     /// The update is refused whole, nothing of it is staged, with [`Error::FromTheFuture`],
     /// [`Error::DecimalsConflict`], [`Error::DecimalsOutOfRange`] or [`Error::TooLong`]. Nothing is
-    /// staged either with [`Error::CorruptRow`] and [`Error::Engine`].
+    /// staged either with [`Error::CorruptRow`], [`Error::PriceStatus`] and [`Error::Engine`].
     pub fn upsert(&mut self, update: &Update) -> Result<Merged, Error> {
         update.check(self.latest)?;
         let key = update.key();
@@ -170,14 +176,19 @@ impl<'a> TokensMut<'a> {
                 Error::DecimalsConflict { key: key.clone(), known, given }
             })?;
         let changes = after.changes_since(before.as_ref());
+        let known_at = after.marks.map(|marks| marks.current.observed_at);
+        let status = self.status_change(key, update.asked_in_vain(), known_at)?;
         if !changes.is_empty() {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
         }
+        let changes = Changes { missing: !status.is_none(), ..changes };
         if !changes.is_empty() || !admission.changes_nothing() {
             self.tx.note("token.upsert");
         }
         admission.stage(self.tx);
-        Ok(Merged { token: after.token(key.clone()), changes, recorded })
+        self.stage_status(key, status);
+        let token = after.token(key.clone());
+        Ok(Merged { token, changes, recorded, missing: status.after })
     }
 }
 

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["operations"],
     &["ledger"],
     &["tokens", "processed"],
+    &["price_status"],
     &["codec", "cache"],
     &["money"],
     &["engine"],
@@ -27,6 +28,7 @@ const BLIND: &[(&str, &[&str])] = &[
     ("ledger", &["disk"]),
     ("tokens", &["disk"]),
     ("processed", &["disk"]),
+    ("price_status", &["disk"]),
     ("cache", &["engine", "disk"]),
     ("money", &["engine", "disk"]),
 ];

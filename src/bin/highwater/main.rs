@@ -18,6 +18,7 @@ mod input;
 mod listing;
 mod maintain;
 mod market;
+mod missing;
 mod print;
 mod reference;
 mod replay;

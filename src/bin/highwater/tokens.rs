@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::discovery;
 use crate::failure::Failure;
 use crate::listing::{TokenLine, TokenPrinter, all_facts};
+use crate::missing;
 use crate::print::{Form, facts, json_line, note, visible};
 use crate::store_argument::StoreArgument;
 use crate::time::rfc3339;
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     /// List tokens that a source named once and names no more, as its imports found
     #[command(after_help = STALE_EXAMPLES)]
     Stale(Stale),
+    /// List tokens and claimed events whose price a bot could not find yet
+    #[command(after_help = missing::EXAMPLES)]
+    Missing(missing::Arguments),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -112,6 +116,7 @@ pub(crate) fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure
         Command::Drawdowns(arguments) => discovery::drawdowns(arguments, out),
         Command::Integrity(arguments) => discovery::integrity(arguments, out),
         Command::Stale(arguments) => stale(arguments, out),
+        Command::Missing(arguments) => missing::run(arguments, out),
     }
 }
 
@@ -205,8 +210,20 @@ impl<'a> Reading<'a> {
         }
     }
 
+    pub(crate) fn store(&self) -> &ReadOnly {
+        &self.store
+    }
+
     pub(crate) fn checked<T>(&self, read: Result<T, Error>) -> Result<T, Failure> {
-        read.map_err(highwater::Error::from).map_err(Failure::of_store(self.directory))
+        self.checked_by_store(read.map_err(highwater::Error::from))
+    }
+
+    /// As `checked`, of what the store itself answers.
+    pub(crate) fn checked_by_store<T>(
+        &self,
+        read: Result<T, highwater::Error>,
+    ) -> Result<T, Failure> {
+        read.map_err(Failure::of_store(self.directory))
     }
 
     /// The token of this key; a key that no token could have has none.

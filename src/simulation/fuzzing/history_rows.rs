@@ -1,4 +1,4 @@
-//! Rows of a store that keeps a history of prices, with something of everything in it.
+//! Rows of a store that keeps a history of prices and lacks some, with something of everything in it.
 
 use std::sync::Arc;
 
@@ -45,6 +45,10 @@ fn written() -> Result<Vec<(u8, Vec<u8>)>, Error> {
     store.tokens().purge_history()?;
     let last = Tick { seq: Some(7), ..tick(7, 104) };
     store.tokens().retract(&key, &last, "a wrong one")?;
+    let asked = Timestamp::from_micros(BEGIN_MICROS);
+    store.tokens().upsert(&Update::new(key).unavailable("no pool", asked))?;
+    store.claims().claim("swaps", b"0xab:1", asked)?;
+    store.claims().price_unavailable("swaps", b"0xab:1", asked)?;
     let snapshot = store.snapshot();
     let mut rows = Vec::new();
     for table in row_codecs::tables() {

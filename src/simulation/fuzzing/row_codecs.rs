@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::codec::{Form, Recoding};
 use crate::engine::{journal, recode_meta};
-use crate::{ledger, operations, processed, store, tokens};
+use crate::{ledger, operations, price_status, processed, store, tokens};
 
 /// The codecs of what stands in no table: the journal, and what base and store say of themselves.
 const FRAMES: &[Recoding] = &[
@@ -38,6 +38,7 @@ fn all() -> impl Iterator<Item = &'static Recoding> {
         processed::codecs::CODECS,
         operations::codecs::CODECS,
         store::codecs::CODECS,
+        price_status::codecs::CODECS,
     ];
     lists.into_iter().flatten()
 }

@@ -4,7 +4,8 @@ use std::fmt::{Debug, Write};
 
 use crate::processed::{Claims, Cursors};
 use crate::{
-    ExternalId, Ledger, Lsn, Operation, Operations, ReadOnly, Snapshot, Timestamp, Token, Tokens,
+    ExternalId, Ledger, Lsn, MissingPrice, Operation, Operations, ReadOnly, Snapshot, Timestamp,
+    Token, Tokens,
 };
 
 use super::commits::{ADDRESSES, CHAINS};
@@ -19,7 +20,12 @@ struct Tables<'a> {
     operations: Operations<'a>,
     claims: Claims<'a>,
     cursors: Cursors<'a>,
+    missing: Vec<MissingPrice>,
+    due: Vec<MissingPrice>,
 }
+
+/// Later than everything.
+const EVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// All that a snapshot shows. Panics where it does not agree with itself.
 pub(crate) fn of_snapshot(snapshot: &Snapshot) -> String {
@@ -32,6 +38,8 @@ pub(crate) fn of_snapshot(snapshot: &Snapshot) -> String {
         operations: snapshot.operations(),
         claims: snapshot.claims(),
         cursors: snapshot.cursors(),
+        missing: both_ways(|| snapshot.missing_prices()),
+        due: snapshot.due_price_updates(EVER, usize::MAX).expect("due prices read"),
     })
 }
 
@@ -46,6 +54,8 @@ pub(crate) fn of_files(store: &ReadOnly) -> String {
         operations: store.operations(),
         claims: store.claims(),
         cursors: store.cursors(),
+        missing: both_ways(|| store.missing_prices()),
+        due: store.due_price_updates(EVER, usize::MAX).expect("due prices read"),
     })
 }
 
@@ -83,6 +93,10 @@ fn of(tables: &Tables<'_>) -> String {
         assert_eq!(value.as_deref(), Some(&cursor.value[..]), "{cursor:?}");
     }
     show_all(&mut text, "cursor", cursors);
+    let mut sorted = tables.due.clone();
+    sorted.sort_by(|one, other| one.of.cmp(&other.of));
+    assert_eq!(sorted, tables.missing, "all missing prices, and those that are due some day");
+    show_all(&mut text, "due price", &tables.due);
     text
 }
 

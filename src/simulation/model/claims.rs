@@ -65,6 +65,7 @@ impl Model {
         let mut gone = 0;
         for (_, (at, key)) in going {
             self.claims.remove(&(namespace, *key));
+            self.missing.remove(&(namespace, *key));
             let let_go = self.let_go.entry(namespace).or_default();
             let_go.latest = let_go.latest.max(Some(*at));
             let_go.count += 1;

@@ -40,6 +40,17 @@ pub(crate) enum Deed {
         key: u8,
         at: i64,
     },
+    /// The price of a claimed event was asked for in vain.
+    PriceUnavailable {
+        namespace: u8,
+        key: u8,
+        at: i64,
+    },
+    /// It is known now.
+    PriceFound {
+        namespace: u8,
+        key: u8,
+    },
     /// Lets claims go that only grew old.
     PruneClaims,
     SetCursor {
@@ -137,6 +148,10 @@ impl Model {
             Deed::Halt => Ok(self.switch(true)),
             Deed::Resume => Ok(self.switch(false)),
             Deed::Claim { namespace, key, at } => self.claim((*namespace, *key, *at)),
+            Deed::PriceUnavailable { namespace, key, at } => {
+                self.price_unavailable((*namespace, *key, *at))
+            }
+            Deed::PriceFound { namespace, key } => Ok(self.price_found(*namespace, *key)),
             Deed::PruneClaims => Ok(self.prune_claims()),
             Deed::SetCursor { name, expected, value } => {
                 if self.cursors.get(name) != expected.as_ref() {

@@ -14,6 +14,7 @@ pub(crate) mod effect;
 mod examples;
 pub(crate) mod hand;
 pub(crate) mod life;
+pub(crate) mod missing;
 pub(crate) mod recovery;
 pub(crate) mod run;
 mod settle;
@@ -41,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) cursors: BTreeMap<u8, u8>,
     /// What was said of each token.
     pub(crate) tokens: BTreeMap<u8, tokens::Known>,
+    /// Claims whose price is missing.
+    pub(crate) missing: BTreeMap<(u8, u8), missing::Missing>,
     pub(crate) limits: Limits,
     /// What the clock shows.
     pub(crate) now: i64,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Model;
+use super::missing::{Missing, asked_in_vain};
 use super::words::*;
 use crate::simulation::view::View;
 
@@ -47,6 +48,7 @@ pub(crate) struct Known {
     caps: BTreeSet<(i64, u64)>,
     decimals: Option<u8>,
     times: BTreeSet<i64>,
+    missing: Option<Missing>,
 }
 
 impl Known {
@@ -67,6 +69,21 @@ impl Known {
         if says_when || (is_about_prices && !is_mock) {
             self.times.insert(at);
         }
+    }
+
+    /// What the same saying means for whether the price is missing, when it is `now`.
+    fn hear_of_missing(&mut self, saying: &Saying, now: i64) {
+        let latest = self.ticks.last().map(|tick| tick.0);
+        let is_known_since = |at: i64| latest.is_some_and(|latest| latest >= at);
+        self.missing = self.missing.filter(|missing| !is_known_since(missing.0));
+        let was_asked = saying.price == Quote::Unavailable && saying.source != MOCK;
+        if was_asked && !is_known_since(saying.at) {
+            self.missing = Some(asked_in_vain(self.missing, saying.at, now));
+        }
+    }
+
+    pub(crate) fn missing(&self) -> Option<Missing> {
+        self.missing
     }
 
     /// The highest price, and of equal ones the first tick.
@@ -96,6 +113,7 @@ impl Known {
                 self.caps.last(),
                 self.decimals,
                 self.times.first(),
+                self.missing,
             ),
         );
     }
@@ -128,6 +146,7 @@ impl Model {
         }
         let mut after = known.cloned().unwrap_or_default();
         after.hear(saying);
+        after.hear_of_missing(saying, self.now);
         if known.is_some_and(|known| known.shows_as(&after)) {
             return Ok(Reply::AlreadyDone);
         }

@@ -33,7 +33,7 @@ pub(super) fn deed(rng: &mut Choices<'_>, model: &Model) -> Deed {
         1 => -3,
         _ => rng.i128(1..300),
     };
-    match rng.u8(..26) {
+    match rng.u8(..28) {
         0..3 => Deed::Deposit(owner, (coin, amount)),
         3 => Deed::Withdraw(owner, (coin, amount)),
         4 => Deed::Withdraw(owner, (coin, model.book.available_cash(owner, coin))),
@@ -70,7 +70,21 @@ pub(super) fn deed(rng: &mut Choices<'_>, model: &Model) -> Deed {
             let (name, expected, value) = cursor(rng, model);
             Deed::SetCursor { name, expected, value }
         }
+        24..27 => claims_price(rng, model),
         _ => Deed::Adjust(owner, (coin, amount)),
+    }
+}
+
+/// What somebody says of the price of an event, one that was claimed or not.
+fn claims_price(rng: &mut Choices<'_>, model: &Model) -> Deed {
+    let (namespace, key) = (rng.u8(..2), rng.u8(..4));
+    match rng.u8(..6) {
+        0 => Deed::PriceFound { namespace, key },
+        1 => {
+            let at = model.now + rng.i64(-20..7) * 60 * SECOND;
+            Deed::PriceUnavailable { namespace, key, at }
+        }
+        _ => Deed::PriceUnavailable { namespace, key, at: model.now },
     }
 }
 

@@ -71,6 +71,21 @@ fn in_a_commit(tx: &mut Tx<'_>, deed: &Deed) -> Result<Reply, Error> {
                 Claim::TooOld => Reply::TooOld,
             }
         }
+        Deed::PriceUnavailable { namespace: space, key, at } => {
+            let (space, at) = (namespace(*space), Timestamp::from_micros(*at));
+            let mut claims = tx.claims();
+            let before = claims.missing(&space, &[*key])?;
+            match claims.price_unavailable(&space, &[*key], at)? == before {
+                true => Reply::AlreadyDone,
+                false => Reply::Done,
+            }
+        }
+        Deed::PriceFound { namespace: space, key } => {
+            match tx.claims().price_found(&namespace(*space), &[*key])? {
+                true => Reply::Done,
+                false => Reply::AlreadyDone,
+            }
+        }
         Deed::PruneClaims => match tx.claims().prune(usize::MAX)? {
             0 => Reply::AlreadyDone,
             _ => Reply::Done,

@@ -22,6 +22,7 @@ pub(crate) fn view(snapshot: &Snapshot) -> Result<View, Error> {
     let mut view = View::default();
     let ledger = snapshot.ledger();
     tokens::show(snapshot, &mut view)?;
+    tokens::show_due(snapshot, &mut view)?;
     show_accounts(&ledger, &mut view)?;
     for position in ledger.positions() {
         show_position(&ledger, &position?, &mut view)?;
@@ -61,7 +62,8 @@ pub(crate) fn view(snapshot: &Snapshot) -> Result<View, Error> {
         let space = claim.namespace.strip_prefix("events-").unwrap_or(&claim.namespace);
         let name = format!("claim {} in {space}", claim.key[0]);
         let record = claim.record;
-        view.show(name, (deeds::claimed(record.state), record.event_time.as_micros()));
+        let missing = snapshot.claims().missing(&claim.namespace, &claim.key)?.map(tokens::told);
+        view.show(name, (deeds::claimed(record.state), record.event_time.as_micros(), missing));
     }
     for namespace in snapshot.claims().namespaces() {
         let ClaimNamespace { name, stats } = namespace?;

@@ -3,6 +3,8 @@
 use super::translate::cents;
 use crate::clock::Timestamp;
 use crate::money::Price;
+use crate::price_status::{Missing, PriceOf};
+use crate::simulation::model::missing::{DueFor, Missing as Told};
 use crate::simulation::model::tokens::{MOCK, Marks, Quote, Saying, Tick as Shown};
 use crate::simulation::view::View;
 use crate::store::{Error, Snapshot};
@@ -74,9 +76,33 @@ pub(crate) fn show(snapshot: &Snapshot, view: &mut View) -> Result<(), Error> {
                 token.market_cap.map(|cap| (cap.observed_at.as_micros(), in_cents(cap.value))),
                 token.decimals,
                 token.first_seen.map(Timestamp::as_micros),
+                snapshot.tokens().missing(&token.key)?.map(told),
             ),
         );
     }
+    Ok(())
+}
+
+pub(crate) fn told(missing: Missing) -> Told {
+    let Missing { since, last_attempt_at, attempts, next_attempt_at, .. } = missing;
+    let [since, last, next] = [since, last_attempt_at, next_attempt_at].map(Timestamp::as_micros);
+    (since, last, attempts, next)
+}
+
+/// Shows the prices to ask for, in the order in which they are to be asked for.
+pub(crate) fn show_due(snapshot: &Snapshot, view: &mut View) -> Result<(), Error> {
+    let end = Timestamp::from_micros(i64::MAX);
+    let due = snapshot.due_price_updates(end, usize::MAX)?;
+    let due = due.iter().map(|price| {
+        let of = match &price.of {
+            PriceOf::Token(key) => DueFor::Token(number(key.address(), "token-")),
+            PriceOf::Claim { namespace, key } => {
+                DueFor::Claim(number(namespace, "events-"), key[0])
+            }
+        };
+        (price.missing.next_attempt_at.as_micros(), of)
+    });
+    view.show("due prices", due.collect::<Vec<_>>());
     Ok(())
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use crate::ledger::{AccountKind, CostMethod};
 use crate::ledger::{Effect, EntryId, Fill, Leg, Limits, NewPosition, PositionId};
 use crate::money::{Amount, Asset, Money, Price};
+use crate::price_status::PriceBackoff;
 use crate::processed::ClaimBounds;
 
 use crate::simulation::cast::{Coin, Kind};
+use crate::simulation::model::missing::PAUSE_MICROS;
 use crate::simulation::model::words::{self, Method, Part, Sum};
 
 pub(crate) const SCALE: u8 = 2;
@@ -53,6 +55,12 @@ pub(crate) fn limits(told: crate::simulation::model::Limits) -> Limits {
         limits = limits.position_cost(money((Coin::Usd, most)));
     }
     limits
+}
+
+pub(crate) fn price_backoff() -> PriceBackoff {
+    let micros = |micros: i64| Duration::from_micros(micros.unsigned_abs());
+    let (first, longest) = PAUSE_MICROS;
+    PriceBackoff::new().base(micros(first)).cap(micros(longest)).jitter_percent(0)
 }
 
 pub(crate) fn claim_bounds(told: crate::simulation::model::claims::Bounds) -> ClaimBounds {

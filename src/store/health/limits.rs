@@ -21,6 +21,7 @@ pub struct HealthLimits {
     pub(super) snapshot: Duration,
     pub(super) sync: Duration,
     pub(super) checkpoint: Duration,
+    pub(super) missing_price: Duration,
     pub(super) boots: u64,
     pub(super) boots_within: Duration,
 }
@@ -36,6 +37,7 @@ impl HealthLimits {
             snapshot: Duration::from_secs(300),
             sync: Duration::from_millis(100),
             checkpoint: Duration::from_secs(60),
+            missing_price: Duration::from_secs(15 * 60),
             boots: 5,
             boots_within: Duration::from_secs(300),
         }
@@ -63,6 +65,12 @@ impl HealthLimits {
     /// Rows wait for their checkpoint for too long from here on. Default 1 minute.
     pub fn checkpoint(mut self, limit: Duration) -> Self {
         self.checkpoint = limit;
+        self
+    }
+
+    /// A missing price should have been asked for again from here on after it was due. Default 15 minutes.
+    pub fn missing_price(mut self, limit: Duration) -> Self {
+        self.missing_price = limit;
         self
     }
 

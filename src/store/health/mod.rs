@@ -16,11 +16,15 @@ pub(super) use crate::events::chain;
 use crate::events::tell;
 use crate::ledger::Ledger;
 use crate::operations::{Life, UnderWay};
+use crate::price_status::{self, Overdue};
 
 use super::{Error, ReadOnly, Stats, Store, boots};
 
 pub use limits::HealthLimits;
 pub use reason::Reason;
+
+/// How many missing prices are counted.
+const MOST_PRICES: usize = 1_000;
 
 /// How a store is, or how bad a [`Reason`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +87,7 @@ impl fmt::Display for Health {
 }
 
 impl Store {
-    /// How the store is now. Reads the unfinished operations and the accounts; waits for no writer
+    /// How the store is now. Reads the unfinished operations, the accounts and what is long due; waits for no writer
     /// and for no disk but where a row has to be read from it.
     ///
     /// There is no error: what cannot be read is a reason of its own.
@@ -233,6 +237,7 @@ impl Books<'_> {
             self.look_at_operations(reasons),
             self.look_at_accounts(reasons),
             self.look_at_boots(reasons),
+            self.look_at_missing_prices(reasons),
         ];
         looked.into_iter().collect()
     }
@@ -244,6 +249,16 @@ impl Books<'_> {
         }
         if let Some(reason) = self.ledger.halted()? {
             reasons.push(Reason::Halted { reason });
+        }
+        Ok(())
+    }
+
+    fn look_at_missing_prices(&self, reasons: &mut Vec<Reason>) -> Result<(), Error> {
+        let limit = i64::try_from(self.limits.missing_price.as_micros()).unwrap_or(i64::MAX);
+        let latest = Timestamp::from_micros(self.now.as_micros().saturating_sub(limit));
+        let overdue = price_status::overdue(self.reader, latest, MOST_PRICES)?;
+        if let Some(Overdue { count, since, first }) = overdue {
+            reasons.push(Reason::PricesOverdue { prices: count, first: first.to_string(), since });
         }
         Ok(())
     }

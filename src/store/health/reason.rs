@@ -111,6 +111,15 @@ pub enum Reason {
         /// By how much the window of acceptance is too long for it.
         short: Duration,
     },
+    /// Missing prices are due for long, and nobody asks for them.
+    PricesOverdue {
+        /// How many; a thousand are counted at most.
+        prices: u64,
+        /// The one that has waited longest.
+        first: String,
+        /// Since when it has been due.
+        since: Timestamp,
+    },
     /// Trading is halted.
     Halted {
         /// Why.
@@ -174,6 +183,7 @@ impl Reason {
             Self::InProgressLong { .. } => "in_progress_long",
             Self::Shortfall { .. } => "shortfall",
             Self::ClaimWindowShort { .. } => "claim_window_short",
+            Self::PricesOverdue { .. } => "prices_overdue",
             Self::Halted { .. } => "halted",
             Self::ManyBoots { .. } => "many_boots",
             Self::MaintenanceFailing { .. } => "maintenance_failing",
@@ -239,6 +249,12 @@ impl fmt::Display for Reason {
             Self::ClaimWindowShort { namespace, short } => write!(
                 f,
                 "events of {namespace} are too old {short:.0?} before their window of acceptance ends"
+            ),
+            Self::PricesOverdue { prices, first, since } => write!(
+                f,
+                "{prices} missing price{} to be asked for long ago, the first, of {first}, at {} us",
+                if *prices == 1 { " was" } else { "s were" },
+                since.as_micros()
             ),
             Self::Halted { reason } => write!(f, "trading is halted: {reason}"),
             Self::ManyBoots { boots, within } => {

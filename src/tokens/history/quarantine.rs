@@ -14,7 +14,7 @@ use crate::codec::{self, BorrowDecode, Encode};
 use crate::engine::Reader;
 use crate::money::{Price, TokenKey};
 use crate::tokens::merge::{Marks, TickRef};
-use crate::tokens::{Error, Merged, TOKENS, Tick, Tokens, TokensMut, row};
+use crate::tokens::{Changes, Error, Merged, TOKENS, Tick, Tokens, TokensMut, row};
 
 /// How many ticks of one token are kept aside.
 pub(super) const MOST: u64 = 100;
@@ -125,14 +125,18 @@ impl<'a> TokensMut<'a> {
             let seen = before.first_seen.map_or(tick.observed_at, |at| at.min(tick.observed_at));
             after.first_seen = Some(seen);
         }
+        let known_at = after.marks.map(|marks| marks.current.observed_at);
+        let status = self.status_change(key, None, known_at)?;
         let changes = after.changes_since(Some(&before));
         let token = after.token(key.clone());
         if !changes.is_empty() {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
         }
+        let changes = Changes { missing: !status.is_none(), ..changes };
         admission.stage(self.tx);
+        self.stage_status(key, status);
         self.tx.note("token.accept");
-        Ok(Merged { token, changes, recorded })
+        Ok(Merged { token, changes, recorded, missing: status.after })
     }
 
     /// Takes a tick out of quarantine and forgets it. Arriving again it is judged again.

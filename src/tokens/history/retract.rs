@@ -76,7 +76,8 @@ impl<'a> Tokens<'a> {
 
 impl TokensMut<'_> {
     /// Takes back a tick of the history: the marks and the candles are then those of the others. It is
-    /// remembered with the reason, and never believed again. A candle that reaches below the watermark
+    /// remembered with the reason, and never believed again. Whether the token's price is missing stays as
+    /// it is: who takes back the only price says [`Update::unavailable`] as well, if it is to be asked for. A candle that reaches below the watermark
     /// stays as it is.
     ///
     /// Where the tick is one of the marks, every tick of the token is read.
@@ -120,6 +121,7 @@ impl TokensMut<'_> {
 
         let after = State { marks: marks.as_ref().map(OwnedMarks::borrowed), ..before };
         let changes = after.changes_since(Some(&before));
+        let missing = self.missing(key)?;
         if !changes.is_empty() {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
         }
@@ -135,11 +137,8 @@ impl TokensMut<'_> {
         self.tx.delete(TICKS, &tick_key);
         self.tx.note("token.retract");
         let token = after.token(key.clone());
-        Ok(Retraction::Retracted(Box::new(Merged {
-            token,
-            changes,
-            recorded: Recorded::Retracted,
-        })))
+        let recorded = Recorded::Retracted;
+        Ok(Retraction::Retracted(Box::new(Merged { token, changes, recorded, missing })))
     }
 }
 
