@@ -240,6 +240,8 @@ fn stored_times_never_run_backwards() {
     clock.set(Timestamp::from_micros(1_000));
     assert_eq!(micros(&running), 5_000);
     drop(running);
+    // The second opening finds no commit in the journal any more, but what the base says of its last.
+    drop(open());
     let running = open();
     assert_eq!(micros(&running), 5_000);
     clock.set(Timestamp::from_micros(6_000));

@@ -85,6 +85,8 @@ fn a_fresh_store_is_small() {
     let stats = store.stats();
     check("created", size());
     assert!(stats.journal_disk_bytes + stats.base_disk_bytes <= size().0);
+    let base = std::fs::metadata(path.join("base.redb")).unwrap().len();
+    assert_eq!(stats.base_disk_bytes, base);
     assert!(stats.reserve_bytes > 0, "room for finishing writes is set aside from the start");
     store.tokens().upsert(&update(1, 1)).unwrap();
     check("with one commit", size());
@@ -187,4 +189,17 @@ fn a_written_commit_is_not_synced_before_its_time() {
     let after = store.stats();
     assert_eq!(after.synced_lsn, before.synced_lsn);
     assert_eq!(after.visible_lsn, before.visible_lsn + 500);
+}
+
+/// Nothing was committed since the last checkpoint: another one has nothing to write.
+#[test]
+fn a_checkpoint_of_nothing_writes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let store = manual().open(directory.path().join("store")).unwrap();
+    store.tokens().upsert(&update(1, 1)).unwrap();
+    assert_eq!(store.checkpoint().unwrap(), 1);
+    let before = store.stats();
+    assert_eq!(store.checkpoint().unwrap(), 1);
+    let after = store.stats();
+    assert_eq!((after.syncs, after.bytes_written), (before.syncs, before.bytes_written));
 }

@@ -66,7 +66,7 @@ fn reading_changes_no_byte() {
             assert_eq!(read.tokens().iter().filter_map(Result::ok).count(), 20);
             let token = read.tokens().get(&key(15)).unwrap().unwrap();
             assert_eq!(token.max.unwrap().price, price(15));
-            Report::read(&path).unwrap();
+            assert_eq!(Report::read(&path).unwrap().format_version, 1);
         }
         assert!(files(&path) == before, "{}", path.display());
 

@@ -124,3 +124,22 @@ impl Window {
         Ok(traces_end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, MemoryDisk};
+
+    /// A scan of a long log has a window for each segment; those it is done with must not keep theirs.
+    #[test]
+    fn a_window_that_is_released_keeps_nothing_and_still_reads() {
+        let file = MemoryDisk::new().create("file").expect("memory takes it");
+        file.write_at(0, &[7; 100]).expect("memory takes it");
+        let mut window = Window::new("file".to_owned(), file, 100);
+        assert_eq!(window.bytes(10, 2).expect("readable"), Some(&[7, 7][..]));
+        assert!(window.buffer.capacity() > 0);
+        window.release();
+        assert_eq!(window.buffer.capacity(), 0);
+        assert_eq!(window.bytes(99, 1).expect("readable"), Some(&[7][..]));
+    }
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::disk::{Disk, DiskFile, DiskLock, MemoryDisk};
 
 use super::super::DIRECTORY;
+use crate::engine::base::FILE_NAME as BASE;
 
 /// What the next call of a kind does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub(super) struct Controls {
     pub(super) fail_directory_sync: bool,
     /// Reads of this file fail.
     pub(super) unreadable: Option<String>,
+    /// Whether locks cannot be taken, for a reason of the machine's.
+    pub(super) locks_fail: bool,
+    /// What the base is for whoever opens it for writing.
+    pub(super) other_base: Option<Vec<u8>>,
     /// Bytes that all files together may have.
     pub(super) capacity: Option<u64>,
     pub(super) syncs: u64,
@@ -139,6 +144,10 @@ impl Disk for TestDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let other_base = self.controls().other_base.take_if(|_| name == BASE);
+        if let Some(bytes) = other_base {
+            super::write_file(&self.memory, name, &bytes);
+        }
         Ok(self.wrap(name, self.memory.open(name)?))
     }
 
@@ -175,6 +184,9 @@ impl Disk for TestDisk {
     }
 
     fn lock_shared(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
+        if self.controls().locks_fail {
+            return Err(io::Error::other("no lock can be had"));
+        }
         self.memory.lock_shared(name)
     }
 

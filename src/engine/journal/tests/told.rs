@@ -1,15 +1,19 @@
 //! What the journal does beside keeping commits: room made ready in time and given back once, segments
-//! that grow, and figures that say what the queue takes.
+//! that grow, and figures that say what the queue takes; and what an opening does about a machine that
+//! answers one thing now and another one later.
 
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::disk::{Disk, MemoryDisk};
-use crate::engine::Durability;
+use crate::engine::base::FILE_NAME as BASE;
+use crate::engine::offline::Offline;
+use crate::engine::{BaseError, Damage, Durability, Error as EngineError};
 
 use super::super::format::{BATCH_HEADER_LEN, looks_like_batch};
 use super::super::{DIRECTORY, Journal, Listing, Room, RoomOptions};
-use super::{Draft, STORE_ID, open_store, options, put, salt};
+use super::disk::TestDisk;
+use super::{Draft, STORE_ID, open_store, options, put, read_file, salt};
 
 const KIB: u64 = 1024;
 
@@ -106,4 +110,32 @@ fn a_header_torn_behind_its_salt_is_heard() {
     assert!(looks_like_batch(&header[..32], salt(1), 5));
     assert!(!looks_like_batch(&header[..31], salt(1), 5));
     assert!(!looks_like_batch(&[0; 48], salt(1), 5));
+}
+
+/// A base turns out to be an older one than the examination saw: the journal behind it may be gone, so it
+/// is not taken up.
+#[test]
+fn a_base_that_falls_back_is_refused() {
+    let disk = TestDisk::new();
+    let engine = open_store(&disk.shared()).expect("a new store");
+    put(&engine, Durability::Synced, b"one", vec![1]).expect("written");
+    engine.checkpoint().expect("the disk works");
+    let older = read_file(&disk.memory, BASE);
+    put(&engine, Durability::Synced, b"two", vec![2]).expect("written");
+    engine.checkpoint().expect("the disk works");
+    drop(engine);
+    disk.set(|controls| controls.other_base = Some(older));
+    let refused = open_store(&disk.shared()).expect_err("another base");
+    let is_told = matches!(refused, EngineError::Base(BaseError::Corrupt { damage: Damage::Meta }));
+    assert!(is_told, "{refused:?}");
+}
+
+/// Where no lock can be had nobody knows whether the store is open: it is not read as if it were not.
+#[test]
+fn a_lock_that_cannot_be_had_is_an_error() {
+    let disk = TestDisk::new();
+    drop(open_store(&disk.shared()).expect("a new store"));
+    disk.set(|controls| controls.locks_fail = true);
+    let refused = Offline::open(&disk).map(drop).expect_err("no lock");
+    assert!(matches!(refused, EngineError::Io { action: "lock", .. }), "{refused:?}");
 }
