@@ -8,6 +8,7 @@ mod cli {
     mod claims;
     mod history;
     mod import;
+    mod lists;
     mod look;
     mod missing;
     mod place;

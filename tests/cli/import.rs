@@ -17,12 +17,12 @@ const ARRAY: &str = r#"[
 
 impl Place {
     /// Imports everything from these files as one list, and answers the report.
-    fn import(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn import(&self, arguments: &[&str]) -> Ran {
         let fixed = ["import", "tokens", "--json", "--source", "lists"];
         self.run(&[&fixed, arguments].concat())
     }
 
-    fn import_text(&self, name: &str, text: impl AsRef<[u8]>, more: &[&str]) -> Ran {
+    pub(crate) fn import_text(&self, name: &str, text: impl AsRef<[u8]>, more: &[&str]) -> Ran {
         let file = self.file(name, text);
         self.import(&[&[file.to_str().unwrap(), "--filter", "all"], more].concat())
     }
@@ -31,7 +31,7 @@ impl Place {
 impl Ran {
     /// The report of an import, which is all that it prints.
     #[track_caller]
-    fn report(&self) -> Value {
+    pub(crate) fn report(&self) -> Value {
         let lines = self.lines();
         assert_eq!(lines.len(), 1, "{}", self.out);
         assert_eq!(lines[0]["kind"], "import");
@@ -45,7 +45,7 @@ impl Ran {
 
     /// What the report counted, in the order rows, new, refused, malformed.
     #[track_caller]
-    fn counts(&self) -> [u64; 4] {
+    pub(crate) fn counts(&self) -> [u64; 4] {
         let report = self.report();
         ["rows", "new", "refused", "malformed"].map(|kind| report["counts"][kind].as_u64().unwrap())
     }

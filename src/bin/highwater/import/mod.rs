@@ -79,7 +79,7 @@ pub(crate) struct Arguments {
     /// Where a value stands in a record, as address=baseToken.address; may be given several times
     #[arg(long, value_name = "ROLE=PATH")]
     field: Vec<String>,
-    /// The chain of every row, where no field says it
+    /// The chain of the rows in which no field says it
     #[arg(long, value_name = "NAME")]
     chain: Option<String>,
     /// Unit of times that are numbers [default: what their name ends in: _s, _ms, _us, _ns]

@@ -20,7 +20,7 @@ use super::record::{Entry, Value};
 pub(crate) struct Reading {
     pub(crate) fields: Fields,
     pub(crate) wanted: Wanted,
-    /// The chain of every record, where none says it.
+    /// The chain of the records that say none.
     pub(crate) chain: Option<String>,
     pub(crate) time_unit: Option<TimeUnit>,
     /// Who says so.
@@ -79,10 +79,7 @@ fn key(values: &Values<'_, '_>, chain_of_all: Option<&str>) -> Result<TokenKey, 
         }
         None => Ok(None),
     };
-    let chain = match chain_of_all {
-        Some(chain) => Some(Cow::Borrowed(chain)),
-        None => stated(Role::Chain, "chain")?,
-    };
+    let chain = stated(Role::Chain, "chain")?.or(chain_of_all.map(Cow::Borrowed));
     let chain = chain.ok_or("it says no chain: name the field with --field chain=PATH, or the chain of all with --chain")?;
     let address = stated(Role::Address, "address")?;
     let address = address.ok_or("it says no address: name the field with --field address=PATH")?;
