@@ -1,6 +1,10 @@
 //! What a list calls its fields, and what the command line says beside it.
 
-use crate::cli::place::Place;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::cli::place::{Place, Ran, highwater};
 
 /// A list of two chains has records that say none: `--chain` speaks for these alone.
 #[test]
@@ -12,4 +16,79 @@ fn the_chain_of_a_record_comes_before_that_of_the_command_line() {
     place.import_text("list.json", list, &["--chain", "solana"]).exits(0);
     let tokens: Vec<_> = place.tokens().into_keys().collect();
     assert_eq!(tokens, ["base/a", "solana/b", "solana/d"]);
+}
+
+/// The story: a list called its times `timestampMs`; its prices, years old, got today's time and were the
+/// latest of every token.
+#[test]
+fn a_time_is_found_however_its_name_is_spelled() {
+    for name in [
+        "observed_at_ms",
+        "OBSERVED_AT_MS",
+        "timestampMs",
+        "updatedAtMs",
+        "observed-at-ms",
+        "lastUpdatedMillis",
+        "TimeMS",
+    ] {
+        let csv = format!("chain,address,price,{name}\nc,a,1,1723161255342\n");
+        let json = format!(r#"[{{"chain":"c","address":"a","price":1,"{name}":1723161255342}}]"#);
+        for (file, text) in [("list.csv", csv), ("list.json", json)] {
+            let place = Place::new();
+            place.import_text(file, text, &[]).exits(0);
+            let token = &place.tokens()["c/a"];
+            assert_eq!(token["current_at"], "2024-08-08T23:54:15.342000Z", "{name} in {file}");
+        }
+    }
+    // Of two names of one time that which says its unit is the better one.
+    let place = Place::new();
+    let list =
+        r#"[{"chain":"c","address":"a","price":1,"updatedAt":1723,"updatedAtMs":1723161255342}]"#;
+    place.import_text("list.json", list, &[]).exits(0);
+    assert_eq!(place.tokens()["c/a"]["current_at"], "2024-08-08T23:54:15.342000Z");
+}
+
+/// Who says how times count has a list with times: where none is found, its name is another one.
+#[test]
+fn a_unit_without_a_time_is_an_error() {
+    let place = Place::new();
+    let list = r#"[{"chain":"c","address":"a","price":1,"seen":1723161255342}]"#;
+    let ran = place.import_text("list.json", list, &["--time-unit", "ms"]);
+    ran.exits(1).says("--field time=");
+    let csv = "chain,address,price,seen\nc,a,1,1723161255342\n";
+    place.import_text("list.csv", csv, &["--time-unit", "ms"]).exits(1).says("--field time=");
+    assert!(!place.store().exists(), "told before a store is made");
+    let named = ["--time-unit", "ms", "--field", "time=seen"];
+    place.import_text("list.json", list, &named).exits(0);
+    assert_eq!(place.tokens()["c/a"]["current_at"], "2024-08-08T23:54:15.342000Z");
+    // A list that has the field and nothing in it, one that is empty, one that has it late.
+    for list in [
+        r#"[{"chain":"c","address":"b","price":1,"time":null}]"#,
+        "[]",
+        r#"[{"chain":"c","address":"d"},{"chain":"c","address":"e","time":1723161255342}]"#,
+    ] {
+        place.import_text("list.json", list, &["--time-unit", "ms"]).exits(0);
+    }
+    let piped = piped(&place, list, &["-", "--session", "s", "--time-unit", "ms"]);
+    piped.exits(1).says("--field time=");
+}
+
+/// Imports what comes through standard input; ends an import that does not end by itself.
+fn piped(place: &Place, list: &str, arguments: &[&str]) -> Ran {
+    let mut command = highwater();
+    command.args(["import", "tokens", "--json", "--source", "lists", "--filter", "all"]);
+    command.args(arguments).arg("--store").arg(place.store());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended before it reads.
+    let _ = child.stdin.take().unwrap().write_all(list.as_bytes());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it hangs");
+        }
+        std::thread::yield_now();
+    }
+    Ran::from_output(child.wait_with_output().unwrap())
 }

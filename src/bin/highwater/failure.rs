@@ -49,6 +49,10 @@ pub(crate) enum Failure {
     )]
     NoAddress { label: String, headers: String },
     #[error(
+        "no field with a time was found, though --time-unit says how times count: name it with --field time=PATH"
+    )]
+    NoTime,
+    #[error(
         "standard input can be read once only: name a session with --session, so that it can go on"
     )]
     NoSession,

@@ -33,10 +33,21 @@ pub(crate) enum TimeError {
 }
 
 impl TimeUnit {
-    /// The unit that the end of a column's name states, as in `exch_ms`.
+    /// The unit that the last word of a name states, as in `exch_ms`, `EXCH-MS` or `exchMs`.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
-        let (_, suffix) = name.rsplit_once('_')?;
-        match suffix {
+        let separated = name.rsplit_once(['_', '-', ' ']).and_then(|(_, word)| Self::of_word(word));
+        separated.or_else(|| {
+            let is_small = |letter: char| letter.is_lowercase() || letter.is_ascii_digit();
+            let pairs = name.char_indices().zip(name.chars().skip(1));
+            let begins = pairs.filter(|((_, one), next)| is_small(*one) && next.is_uppercase());
+            let (last, small) = begins.last()?.0;
+            Self::of_word(name.get(last + small.len_utf8()..)?)
+        })
+    }
+
+    /// The unit that a word names.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
             "s" | "sec" | "secs" | "seconds" => Some(Self::S),
             "ms" | "millis" => Some(Self::Ms),
             "us" | "micros" => Some(Self::Us),
@@ -160,6 +171,12 @@ mod tests {
         assert_eq!(TimeUnit::of_name("exch_ms"), Some(TimeUnit::Ms));
         assert_eq!(TimeUnit::of_name("recv_ns"), Some(TimeUnit::Ns));
         assert_eq!(TimeUnit::of_name("time_s"), Some(TimeUnit::S));
+        for name in ["EXCH_MS", "exchMs", "exch-ms", "ExchMS", "exch_Millis", "last-exchMs"] {
+            assert_eq!(TimeUnit::of_name(name), Some(TimeUnit::Ms), "{name}");
+        }
+        for name in ["times", "exchms", "ms", "Ms", "columns", "EXCHMS", "", "_", "\u{df}Ms "] {
+            assert_eq!(TimeUnit::of_name(name), None, "{name}");
+        }
         assert_eq!(TimeUnit::of_name("timestamp"), None);
         assert_eq!(TimeUnit::of_name("exch_time"), None);
     }

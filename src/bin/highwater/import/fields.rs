@@ -1,7 +1,7 @@
 //! Which name of a record means what: the usual ones, and those named on the command line.
 //!
 //! Names are compared without case, underscores and dashes, so that `price_usd`, `priceUsd` and `PriceUSD`
-//! are one. Knows no files and no store.
+//! are one; a time may have its unit behind its name. Knows no files and no store.
 
 use std::collections::HashMap;
 
@@ -47,6 +47,8 @@ pub(crate) struct Fields {
     named: [Option<Vec<Box<str>>>; ROLES],
     /// Names of records that were met, and what they usually mean.
     met: HashMap<Box<str>, Option<Usual>>,
+    /// Whether any record so far had a field for the time.
+    has_met_time: bool,
 }
 
 /// What a name usually means; the lesser rank is the better one.
@@ -82,7 +84,7 @@ impl Fields {
             };
             named[role] = Some(path.split('.').map(Box::from).collect());
         }
-        Ok(Self { named, met: HashMap::new() })
+        Ok(Self { named, met: HashMap::new(), has_met_time: false })
     }
 
     /// The values of a record. Where two of its names mean the same, it is told which.
@@ -93,6 +95,7 @@ impl Fields {
         let mut best: [Option<(usize, &'e str, Value<'a>)>; ROLES] = [None; ROLES];
         for (name, value) in entries {
             let Some(Usual { role, rank }) = self.usual(name) else { continue };
+            self.has_met_time |= role == Role::Time as usize && self.named[role].is_none();
             match best[role] {
                 // Another name may say what this one leaves empty.
                 _ if value.is_nothing() => {}
@@ -107,8 +110,14 @@ impl Fields {
             let Some(path) = path else { continue };
             let name = path.last().map_or("", |name| name);
             found[role] = at(entries, path)?.map(|value| (name, value));
+            self.has_met_time |= role == Role::Time as usize && found[role].is_some();
         }
         Ok(Values { found })
+    }
+
+    /// Whether any record so far had a field for the time, whatever stood in it.
+    pub(crate) fn has_met_time(&self) -> bool {
+        self.has_met_time
     }
 
     /// Whether a record with these names says which token it is about.
@@ -134,17 +143,39 @@ impl Fields {
 }
 
 fn usual(name: &str) -> Option<Usual> {
-    let plain = |name: &str| -> String {
-        name.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect()
-    };
-    // A time says its unit in its name, as in observed_at_ms.
-    let stem = TimeUnit::of_name(name).and_then(|_| name.rsplit_once('_')).map(|(stem, _)| stem);
-    let (folded, stem) = (plain(name).to_lowercase(), stem.map(|stem| plain(stem).to_lowercase()));
-    USUAL.iter().enumerate().find_map(|(role, (_, names))| {
-        let of_time = stem.as_deref().filter(|_| role == Role::Time as usize);
-        let rank = names.iter().position(|name| *name == folded || Some(*name) == of_time)?;
-        Some(Usual { role, rank })
+    let folded = folded(name);
+    let plain = USUAL.iter().enumerate().find_map(|(role, (_, names))| {
+        let rank = names.iter().position(|name| *name == folded)?;
+        // Of two names of one time, that which says its unit is the better one.
+        Some(Usual { role, rank: 2 * rank + 1 })
+    });
+    plain.or_else(|| {
+        let (rank, _) = time_with_unit(name, &folded)?;
+        Some(Usual { role: Role::Time as usize, rank: 2 * rank })
     })
+}
+
+/// The unit that the name of a time states, as in `observed_at_ms` and `timestampMs`.
+pub(crate) fn unit_of(name: &str) -> Option<TimeUnit> {
+    let of_usual = || time_with_unit(name, &folded(name)).map(|(_, unit)| unit);
+    TimeUnit::of_name(name).or_else(of_usual)
+}
+
+/// Which of the usual names of a time this is, and the unit behind it.
+fn time_with_unit(name: &str, folded: &str) -> Option<(usize, TimeUnit)> {
+    let (_, names) = USUAL[Role::Time as usize];
+    names.iter().enumerate().find_map(|(rank, stem)| {
+        let word = folded.strip_prefix(stem)?;
+        let unit = TimeUnit::of_word(word)?;
+        // A lone letter may be a plural.
+        (word.len() > 1 || TimeUnit::of_name(name).is_some()).then_some((rank, unit))
+    })
+}
+
+/// A name as names are compared.
+fn folded(name: &str) -> String {
+    let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-' | ' '));
+    letters.collect::<String>().to_lowercase()
 }
 
 /// What rows have to be to be wanted.
@@ -221,7 +252,15 @@ mod tests {
             let json = format!("{{\"{name}\":\"x\"}}");
             assert_eq!(found(&[], &json, Role::Address), Ok(Some("x".to_owned())), "{name}");
         }
-        for name in ["observed_at", "timestamp_ms", "updatedAt", "time_ns", "last_updated_us"] {
+        for name in [
+            "observed_at",
+            "timestamp_ms",
+            "updatedAt",
+            "time_ns",
+            "last_updated_us",
+            "TIMESTAMPMS",
+            "timeS",
+        ] {
             let json = format!("{{\"{name}\":7}}");
             assert_eq!(found(&[], &json, Role::Time), Ok(Some("7".to_owned())), "{name}");
         }
@@ -231,6 +270,7 @@ mod tests {
         );
         assert_eq!(found(&[], r#"{"fdv":9,"marketCap":8}"#, Role::MarketCap), Ok(Some("8".into())));
         assert_eq!(found(&[], r#"{"price_ms":9}"#, Role::Price), Ok(None));
+        assert_eq!(found(&[], r#"{"times":9,"timeless":8}"#, Role::Time), Ok(None));
     }
 
     #[test]

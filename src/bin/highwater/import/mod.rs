@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::{Instant, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use highwater::{Filter, Malformed, SyncProgress, SyncReport, SyncRow, TokenSync};
+use highwater::{Filter, Malformed, SyncProgress, SyncReport, SyncRow, Timestamp, TokenSync};
 use indicatif::{HumanCount, ProgressBar};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -82,7 +82,7 @@ pub(crate) struct Arguments {
     /// The chain of the rows in which no field says it
     #[arg(long, value_name = "NAME")]
     chain: Option<String>,
-    /// Unit of times that are numbers [default: what their name ends in: _s, _ms, _us, _ns]
+    /// Unit of times that are numbers [default: what their name ends in, as in timestamp_ms or timestampMs]
     #[arg(long, value_name = "UNIT", value_enum)]
     time_unit: Option<TimeUnit>,
     /// Round prices finer than 24 decimals instead of refusing their rows
@@ -115,6 +115,10 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let wanted = Wanted::new(&arguments.filter)?;
     let inputs: Vec<_> = arguments.files.iter().map(|file| Input::from_argument(file)).collect();
     let checked = check(&inputs, arguments)?;
+    let mut reading = reading(arguments, wanted.clone())?;
+    if arguments.time_unit.is_some() && checked.bytes.is_some() {
+        check_times(&inputs, &mut reading)?;
+    }
     let session = match (&arguments.session, checked.session) {
         (Some(session), _) => session.clone(),
         (None, Some(made)) => made,
@@ -130,16 +134,8 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let sync = request(arguments, &session, &wanted, &progress);
     let running = store.tokens().begin_sync(sync).map_err(&failed)?;
     tell_session(&progress, running.session());
-    let mut reading = Reading {
-        fields: Fields::new(&arguments.field)?,
-        wanted,
-        chain: arguments.chain.clone(),
-        time_unit: arguments.time_unit,
-        source: arguments.source.clone(),
-        seen_at: running.session().started_at,
-        rounds: arguments.round,
-        rounded: 0,
-    };
+    reading.seen_at = running.session().started_at;
+    reading.rounded = 0;
     let rows =
         Lists { inputs: inputs.iter(), list: None, reading: &mut reading, progress: &progress };
     let outcome = running.feed(rows);
@@ -163,7 +159,42 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         return Err(failed(*error));
     }
     store.close().map_err(&failed)?;
-    import.map_or(Ok(()), |import| import.verdict())
+    let Some(import) = import else { return Ok(()) };
+    import.verdict()?;
+    let lacks_times = arguments.time_unit.is_some() && !reading.fields.has_met_time();
+    if lacks_times && import.has_rows() { Err(Failure::NoTime) } else { Ok(()) }
+}
+
+/// How records are read, but for the time of those that have none.
+fn reading(arguments: &Arguments, wanted: Wanted) -> Result<Reading, Failure> {
+    Ok(Reading {
+        fields: Fields::new(&arguments.field)?,
+        wanted,
+        chain: arguments.chain.clone(),
+        time_unit: arguments.time_unit,
+        source: arguments.source.clone(),
+        seen_at: Timestamp::from_micros(0),
+        rounds: arguments.round,
+        rounded: 0,
+    })
+}
+
+/// Looks for the first record that has a field for the time. Where the lists have records and none of them
+/// has one, a price of last year would be one of today.
+fn check_times(inputs: &[Input], reading: &mut Reading) -> Result<(), Failure> {
+    let progress = ProgressBar::hidden();
+    let mut rows = Lists { inputs: inputs.iter(), list: None, reading, progress: &progress };
+    let mut has_records = false;
+    while let Some(row) = rows.next() {
+        match row {
+            // What is wrong with the list is told when it is imported.
+            SyncRow::BrokenOff(_) => return Ok(()),
+            SyncRow::Malformed(_) => {}
+            _ if rows.reading.fields.has_met_time() => return Ok(()),
+            _ => has_records = true,
+        }
+    }
+    if has_records { Err(Failure::NoTime) } else { Ok(()) }
 }
 
 /// What the library is asked for.

@@ -105,6 +105,11 @@ impl Import {
         Ok(())
     }
 
+    /// Whether the list has had any row.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.counts.rows > 0
+    }
+
     /// Fails where the list was not read to its end because of itself, and where no row of it was good.
     pub(crate) fn verdict(&self) -> Result<(), Failure> {
         if matches!(self.ending, SyncEnding::BrokenOff | SyncEnding::StoppedAtMalformed)

@@ -13,7 +13,7 @@ use highwater::{Malformed, Rounding, SyncRow, Timestamp};
 use crate::time::{TimeError, TimeUnit};
 use crate::trades::shortened;
 
-use super::fields::{Fields, Role, Values, Wanted};
+use super::fields::{Fields, Role, Values, Wanted, unit_of};
 use super::record::{Entry, Value};
 
 /// How records are read.
@@ -174,7 +174,7 @@ fn time(
     let Some(text) = said(value, "time")? else { return Ok(None) };
     let is_number = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'))
         && text.bytes().filter(|byte| *byte == b'-').count() < 2;
-    let unit = match unit.or_else(|| TimeUnit::of_name(name)) {
+    let unit = match unit.or_else(|| unit_of(name)) {
         Some(unit) => unit,
         None if is_number => {
             let reason = "no unit is stated: add --time-unit";
