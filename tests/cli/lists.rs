@@ -73,6 +73,22 @@ fn a_unit_without_a_time_is_an_error() {
     piped.exits(1).says("--field time=");
 }
 
+/// Two lists under one name make each other's tokens stale: the examples name each list.
+#[test]
+fn every_example_is_a_source_of_its_own() {
+    let help = Ran::of(highwater().args(["import", "tokens", "--help"]));
+    let words: Vec<_> = help.exits(0).out.split_whitespace().collect();
+    let examples = words.iter().position(|word| *word == "Examples:").unwrap();
+    let sources = words[examples..].windows(2).filter(|pair| pair[0] == "--source");
+    let mut sources: Vec<_> = sources.map(|pair| pair[1]).collect();
+    assert!(sources.len() > 2, "{sources:?}");
+    let named = sources.len();
+    sources.sort_unstable();
+    sources.dedup();
+    assert_eq!(sources.len(), named, "{sources:?}");
+    assert!(help.out.contains("does not name now becomes stale"), "{}", help.out);
+}
+
 /// Imports what comes through standard input; ends an import that does not end by itself.
 fn piped(place: &Place, list: &str, arguments: &[&str]) -> Ran {
     let mut command = highwater();

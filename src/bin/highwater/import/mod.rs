@@ -46,15 +46,16 @@ pub(crate) enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  highwater import tokens tokens.json.gz --store /tmp/demo --source lists --filter all
+  highwater import tokens tokens.json.gz --store /tmp/demo --source coingecko --filter all
   curl -s https://example.org/pools.json | highwater import tokens - --store /tmp/demo \\
       --source dexscreener --session 2024-08-08 --filter chainId=solana \\
       --field address=baseToken.address --field symbol=baseToken.symbol
-  highwater import tokens base.csv --store /tmp/demo --source lists --filter all --chain base
+  highwater import tokens base.csv --store /tmp/demo --source base-csv --filter all --chain base
 
 Every row is counted once, however often the import is killed: run again with the same --session, it \
 goes on. Once a list was read to its end, without a malformed row and under the same filter as before, \
-tokens which this source named before and does not name any more are marked as stale.
+tokens which this source named before and does not name any more are marked as stale. So every list has \
+a source of its own: two lists under one name would mark each other's tokens.
 
 A row that says something no token can be (148 decimals, a negative price) is refused, and its token \
 counts as named; a row whose token cannot be told is malformed. Neither keeps the others from being \
@@ -67,7 +68,7 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreArgument,
-    /// Name of whoever keeps the list
+    /// Name of this list; what it named before and does not name now becomes stale
     #[arg(long, value_name = "NAME")]
     source: String,
     /// Name of this pass over the list, to go on with it [default: made from the files]
