@@ -174,7 +174,7 @@ fn a_list_that_breaks_off_marks_nothing_and_fails() {
 }
 
 /// The kill of an import in the middle, and its second run: the report is that of an import that nobody
-/// disturbed, and prices without a time are the same ticks.
+/// disturbed.
 #[test]
 fn an_import_that_was_cut_short_goes_on() {
     let rows: Vec<_> = (0..250)

@@ -89,6 +89,32 @@ fn every_example_is_a_source_of_its_own() {
     assert!(help.out.contains("does not name now becomes stale"), "{}", help.out);
 }
 
+/// The story: a list was fetched anew under the session of this morning. Its prices got this morning's time,
+/// and of two prices of one time the higher one stayed.
+#[test]
+fn a_list_that_was_fetched_anew_is_of_the_time_of_its_run() {
+    let place = Place::new();
+    let list = |price| {
+        format!(r#"[{{"chain":"c","address":"a","price":{price}}},{{"chain":"c","address":"b"}}]"#)
+    };
+    let again = ["--session", "monday", "--max-rows", "1"];
+    place.import_text("list.json", list(2), &again).exits(0);
+    place.import_text("list.json", list(1), &again).exits(0).says("session monday goes on");
+    assert_eq!(place.tokens()["c/a"]["current"], "1");
+    let arguments = ["-", "--session", "monday"];
+    piped(&place, &list(7), &arguments).exits(0);
+    piped(&place, &list(5), &arguments).exits(0);
+    assert_eq!(place.tokens()["c/a"]["current"], "5");
+    // The same file is the same list, whenever it is read.
+    let file = place.file("same.json", list(3));
+    let same = [file.to_str().unwrap(), "--filter", "all", "--max-rows", "1"];
+    let report = place.import(&same).exits(0).report();
+    assert_eq!(place.tokens()["c/a"]["current_at"], report["started_at"]);
+    let again = place.import(&same).exits(0).report();
+    assert_eq!((&again["started_at"], &again["resumed"]), (&report["started_at"], &true.into()));
+    assert_eq!(place.tokens()["c/a"]["current_at"], report["started_at"]);
+}
+
 /// Imports what comes through standard input; ends an import that does not end by itself.
 fn piped(place: &Place, list: &str, arguments: &[&str]) -> Ran {
     let mut command = highwater();

@@ -11,6 +11,7 @@ mod run;
 use std::fmt;
 use std::ops::ControlFlow;
 
+use crate::clock::Timestamp;
 use crate::tokens::{SyncSession, Update};
 
 use super::{Error, Store, StoreTokens};
@@ -182,10 +183,16 @@ pub struct SyncRun<'s, 'a> {
 }
 
 impl SyncRun<'_, '_> {
-    /// The session as it begins, or as an earlier run left it. What the list says without a time was
-    /// said at its [`started_at`](SyncSession::started_at): so it is the same tick in every run.
+    /// The session as it begins, or as an earlier run left it.
     pub fn session(&self) -> &SyncSession {
         &self.session
+    }
+
+    /// When what the list says without a time was seen, if it is the same list in every run: at the
+    /// session's [`started_at`](SyncSession::started_at), so that it is the same tick in all of them. What
+    /// was fetched anew since then is of the time at which it was.
+    pub fn seen_at(&self) -> Timestamp {
+        self.session.started_at
     }
 
     /// How many rows share a commit in this store.

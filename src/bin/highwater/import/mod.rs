@@ -17,7 +17,9 @@ use std::path::PathBuf;
 use std::time::{Instant, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use highwater::{Filter, Malformed, SyncProgress, SyncReport, SyncRow, Timestamp, TokenSync};
+use highwater::{
+    Clock, Filter, Malformed, SyncProgress, SyncReport, SyncRow, SystemClock, Timestamp, TokenSync,
+};
 use indicatif::{HumanCount, ProgressBar};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -71,7 +73,8 @@ pub(crate) struct Arguments {
     /// Name of this list; what it named before and does not name now becomes stale
     #[arg(long, value_name = "NAME")]
     source: String,
-    /// Name of this pass over the list, to go on with it [default: made from the files]
+    /// Name of this pass over the list, to go on with it [default: made from the files]; what says no time
+    /// is then of the time of each run, and without it of the time at which the first run began
     #[arg(long, value_name = "ID")]
     session: Option<String>,
     /// `all` rows, or those whose FIELD is, or has, VALUE; may be given several times
@@ -120,9 +123,9 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.time_unit.is_some() && checked.bytes.is_some() {
         check_times(&inputs, &mut reading)?;
     }
-    let session = match (&arguments.session, checked.session) {
-        (Some(session), _) => session.clone(),
-        (None, Some(made)) => made,
+    let (session, is_same_list) = match (&arguments.session, checked.session) {
+        (Some(session), _) => (session.clone(), false),
+        (None, Some(made)) => (made, true),
         (None, None) => return Err(Failure::NoSession),
     };
     let store = arguments.opening.open(directory)?;
@@ -135,7 +138,8 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let sync = request(arguments, &session, &wanted, &progress);
     let running = store.tokens().begin_sync(sync).map_err(&failed)?;
     tell_session(&progress, running.session());
-    reading.seen_at = running.session().started_at;
+    // Under a name that somebody chose the list may have been fetched anew since the session began.
+    reading.seen_at = if is_same_list { running.seen_at() } else { SystemClock.now() };
     reading.rounded = 0;
     let rows =
         Lists { inputs: inputs.iter(), list: None, reading: &mut reading, progress: &progress };
