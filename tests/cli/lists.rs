@@ -4,6 +4,9 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use highwater::money::Asset;
+use highwater::{History, Mode, Options, Ratio, Retention};
+
 use crate::cli::place::{Place, Ran, highwater};
 
 /// A list of two chains has records that say none: `--chain` speaks for these alone.
@@ -113,6 +116,30 @@ fn a_list_that_was_fetched_anew_is_of_the_time_of_its_run() {
     let again = place.import(&same).exits(0).report();
     assert_eq!((&again["started_at"], &again["resumed"]), (&report["started_at"], &true.into()));
     assert_eq!(place.tokens()["c/a"]["current_at"], report["started_at"]);
+}
+
+/// The story: the bot's quarantine and its retention were gone after a replay with `--history`.
+#[test]
+fn a_history_that_is_kept_stays_what_it_is() {
+    let place = Place::new();
+    let mode = || Options::new(Mode::Paper, Asset::new("fiat", "USD", 6).unwrap());
+    let kept = History::new().ticks(Retention::EVERYTHING.count(7)).quarantine(Ratio::times(10));
+    mode().history(kept.clone()).open(place.store()).unwrap().close().unwrap();
+    let list = r#"[{"chain":"c","address":"a","price":1}]"#;
+    let ran = place.import_text("list.json", list, &["--history"]);
+    ran.exits(0).says("keeps a history already");
+    let store = mode().open(place.store()).unwrap();
+    assert_eq!(store.tokens().history(), Some(&kept));
+    store.close().unwrap();
+    // Where there is none, everything is kept.
+    let place = Place::new();
+    place.import_text("list.json", list, &["--history"]).exits(0);
+    let store = mode().open(place.store()).unwrap();
+    let everything = store.tokens().history().expect("a history").clone();
+    store.close().unwrap();
+    assert_ne!(everything, History::new());
+    let ran = place.import_text("list.json", list, &["--history"]);
+    assert!(!ran.exits(0).err.contains("keeps a history already"), "it is the same: {}", ran.err);
 }
 
 /// Imports what comes through standard input; ends an import that does not end by itself.

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use highwater::{Durability, History, Mode, Options, Resolution, Retention, Store};
 
 use crate::failure::Failure;
+use crate::print::note;
 use crate::reference;
 
 /// Where the store is.
@@ -49,7 +50,8 @@ pub(crate) struct Opening {
     /// Currency of the prices, with its decimals
     #[arg(long, value_name = "[CHAIN/]ID[:DECIMALS]", default_value = "USD:6")]
     reference: String,
-    /// Keep every price, and candles, from now on and for ever, not only the marks
+    /// Keep every price, and candles, from now on and for ever, not only the marks; a store that keeps a
+    /// history already goes on with what it keeps
     #[arg(long)]
     history: bool,
 }
@@ -87,11 +89,26 @@ impl Opening {
             StoreMode::Paper => Mode::Paper,
             StoreMode::Live => Mode::Live,
         };
-        let mut options = Options::new(mode, asset).durability(self.durability());
-        if self.history {
-            options = options.history(everything());
+        let options = || Options::new(mode, asset.clone()).durability(self.durability());
+        let failed = Failure::of_store(directory);
+        let store = options().open(directory).map_err(&failed)?;
+        if !self.history {
+            return Ok(store);
         }
-        options.open(directory).map_err(Failure::of_store(directory))
+        match store.tokens().history() {
+            Some(kept) if *kept == everything() => Ok(store),
+            // How much it keeps, and what it holds back, is for whoever said so to change.
+            Some(_) => {
+                note(
+                    "the store keeps a history already: --history leaves its retention and quarantine as they are",
+                );
+                Ok(store)
+            }
+            None => {
+                store.close().map_err(&failed)?;
+                options().history(everything()).open(directory).map_err(failed)
+            }
+        }
     }
 }
 
