@@ -142,6 +142,45 @@ fn a_history_that_is_kept_stays_what_it_is() {
     assert!(!ran.exits(0).err.contains("keeps a history already"), "it is the same: {}", ran.err);
 }
 
+/// The story: a service's `fdv` of a scam token was 1e30, and its price, which was good, was lost with it.
+#[test]
+fn a_market_cap_that_nobody_asked_for_takes_no_price_with_it() {
+    let place = Place::new();
+    let list = r#"[{"chain":"c","address":"a","price":1.5,"fdv":1e30},
+                   {"chain":"c","address":"b","price":2.5,"marketCap":1e30},
+                   {"chain":"c","address":"d","price":3.5,"fdv":1000}]"#;
+    let ran = place.import_text("list.json", list, &[]);
+    assert_eq!(ran.exits(0).counts(), [3, 3, 0, 0]);
+    assert_eq!(ran.report()["dropped_market_caps"], 1);
+    let tokens = place.tokens();
+    assert_eq!(
+        (&tokens["c/a"]["current"], &tokens["c/b"]["current"]),
+        (&"1.5".into(), &"2.5".into())
+    );
+    for token in ["c/a", "c/b", "c/d"] {
+        assert!(tokens[token]["market_cap"].is_null(), "{token}: {}", tokens[token]);
+    }
+    let named = ["--field", "market_cap=fdv", "--session", "named"];
+    let ran = place.import_text("list.json", list, &named);
+    assert_eq!(ran.exits(0).report()["refusals"]["market cap"], 1);
+    assert_eq!(place.tokens()["c/d"]["market_cap"], "1000");
+    let file = place.file("list.json", list);
+    let table =
+        ["import", "tokens", file.to_str().unwrap(), "--source", "other", "--filter", "all"];
+    let ran = place.run(&table);
+    assert!(ran.exits(0).out.contains("dropped caps   1"), "{}", ran.out);
+}
+
+/// A blank is what some services write for nothing.
+#[test]
+fn a_blank_hides_no_other_name() {
+    let place = Place::new();
+    let list =
+        r#"[{"chain":" ","network":"c","address":"\t","mint":"a","price":" \n","priceUsd":"2"}]"#;
+    assert_eq!(place.import_text("list.json", list, &[]).exits(0).counts(), [1, 1, 0, 0]);
+    assert_eq!(place.tokens()["c/a"]["current"], "2");
+}
+
 /// Imports what comes through standard input; ends an import that does not end by itself.
 fn piped(place: &Place, list: &str, arguments: &[&str]) -> Ran {
     let mut command = highwater();

@@ -34,7 +34,7 @@ const USUAL: [(&str, &[&str]); ROLES] = [
     ("name", &["name", "tokenname"]),
     ("decimals", &["decimals", "tokendecimals"]),
     ("price", &["price", "priceusd", "usdprice"]),
-    ("market_cap", &["marketcap", "marketcapusd", "usdmarketcap", "fdv", "fdvusd"]),
+    ("market_cap", &["marketcap", "marketcapusd", "usdmarketcap"]),
     ("time", &["observedat", "timestamp", "updatedat", "lastupdated", "time"]),
 ];
 
@@ -113,6 +113,11 @@ impl Fields {
             self.has_met_time |= role == Role::Time as usize && found[role].is_some();
         }
         Ok(Values { found })
+    }
+
+    /// Whether the command line says where values of this role stand.
+    pub(crate) fn is_named(&self, role: Role) -> bool {
+        self.named[role as usize].is_some()
     }
 
     /// Whether any record so far had a field for the time, whatever stood in it.
@@ -268,7 +273,10 @@ mod tests {
             found(&[], r#"{"chain":"eth","chainId":1}"#, Role::Chain),
             Ok(Some("eth".into()))
         );
-        assert_eq!(found(&[], r#"{"fdv":9,"marketCap":8}"#, Role::MarketCap), Ok(Some("8".into())));
+        let json = r#"{"fdv":9,"marketCap":8}"#;
+        assert_eq!(found(&[], json, Role::MarketCap), Ok(Some("8".into())));
+        assert_eq!(found(&["market_cap=fdv"], json, Role::MarketCap), Ok(Some("9".into())));
+        assert_eq!(found(&[], r#"{"fdv":9}"#, Role::MarketCap), Ok(None), "it is another figure");
         assert_eq!(found(&[], r#"{"price_ms":9}"#, Role::Price), Ok(None));
         assert_eq!(found(&[], r#"{"times":9,"timeless":8}"#, Role::Time), Ok(None));
     }

@@ -61,7 +61,9 @@ a source of its own: two lists under one name would mark each other's tokens.
 
 A row that says something no token can be (148 decimals, a negative price) is refused, and its token \
 counts as named; a row whose token cannot be told is malformed. Neither keeps the others from being \
-imported. A list without one good row fails.";
+imported. A list without one good row fails. A market cap that no token can have is left out and counted, \
+and refuses its row only where --field names it; a fully diluted value is taken for one with \
+--field market_cap=fdv alone.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -140,7 +142,7 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     tell_session(&progress, running.session());
     // Under a name that somebody chose the list may have been fetched anew since the session began.
     reading.seen_at = if is_same_list { running.seen_at() } else { SystemClock.now() };
-    reading.rounded = 0;
+    (reading.rounded, reading.dropped_caps) = (0, 0);
     let rows =
         Lists { inputs: inputs.iter(), list: None, reading: &mut reading, progress: &progress };
     let outcome = running.feed(rows);
@@ -151,6 +153,7 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     };
     let run = Run {
         rounded: reading.rounded,
+        dropped_caps: reading.dropped_caps,
         bytes_read: progress.position(),
         took: started.elapsed(),
         before,
@@ -181,6 +184,7 @@ fn reading(arguments: &Arguments, wanted: Wanted) -> Result<Reading, Failure> {
         seen_at: Timestamp::from_micros(0),
         rounds: arguments.round,
         rounded: 0,
+        dropped_caps: 0,
     })
 }
 

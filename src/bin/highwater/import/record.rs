@@ -49,7 +49,7 @@ impl<'a> Value<'a> {
     pub(crate) fn is_nothing(self) -> bool {
         match self {
             Self::Cell(cell) => cell.trim().is_empty(),
-            Self::Json(raw) => matches!(raw.get(), "null" | "\"\""),
+            Self::Json(_) => matches!(self.text(), Ok(None)),
         }
     }
 

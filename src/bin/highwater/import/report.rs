@@ -29,6 +29,7 @@ pub(crate) struct Import {
     this_run: SyncCounts,
     repeated: u64,
     rounded: u64,
+    dropped_market_caps: u64,
     refusals: BTreeMap<Box<str>, u64>,
     refused_rows: Vec<Sample>,
     malformed_rows: Vec<Sample>,
@@ -56,6 +57,7 @@ struct Sample {
 /// What is known of a run beside its report.
 pub(crate) struct Run {
     pub(crate) rounded: u64,
+    pub(crate) dropped_caps: u64,
     pub(crate) bytes_read: u64,
     pub(crate) took: Duration,
     pub(crate) before: Stats,
@@ -79,6 +81,7 @@ impl Import {
             this_run,
             repeated,
             rounded: run.rounded,
+            dropped_market_caps: run.dropped_caps,
             refusals,
             refused_rows: report.refused_rows.into_iter().map(Sample::from).collect(),
             malformed_rows: report.malformed_rows.into_iter().map(Sample::from).collect(),
@@ -149,6 +152,9 @@ impl Import {
         }
         if self.rounded > 0 {
             all.push(("rounded", count(self.rounded)));
+        }
+        if self.dropped_market_caps > 0 {
+            all.push(("dropped caps", count(self.dropped_market_caps)));
         }
         all.extend([
             ("bytes read", HumanBytes(self.bytes_read).to_string()),

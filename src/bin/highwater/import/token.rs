@@ -1,8 +1,8 @@
 //! A record made into what it says of a token.
 //!
 //! A record whose token cannot be told is malformed; one whose token is known and that says something no
-//! token can be is refused, and the token counts as named. Nothing is guessed and no number passes through
-//! a float.
+//! token can be is refused, and the token counts as named; but for a market cap that nobody asked for, which is
+//! left out and counted. Nothing is guessed and no number passes through a float.
 
 use std::borrow::Cow;
 
@@ -31,6 +31,8 @@ pub(crate) struct Reading {
     pub(crate) rounds: bool,
     /// How many numbers were rounded.
     pub(crate) rounded: u64,
+    /// How many market caps were left out, since nobody asked for them and no token can have them.
+    pub(crate) dropped_caps: u64,
 }
 
 /// A value that no token can have.
@@ -53,6 +55,7 @@ impl Reading {
             Ok(false) => return SyncRow::LeftOut { key: self.key(entries) },
             Err(reason) => return SyncRow::Malformed(Malformed::new(reason)),
         }
+        let drops_caps = !self.fields.is_named(Role::MarketCap);
         let values = match self.fields.find(entries) {
             Ok(values) => values,
             Err(reason) => return SyncRow::Malformed(Malformed::new(reason)),
@@ -61,10 +64,11 @@ impl Reading {
             Ok(key) => key,
             Err(reason) => return SyncRow::Malformed(Malformed::new(reason)),
         };
-        let numbers = Numbers { rounds: self.rounds, rounded: 0 };
+        let numbers = Numbers { rounds: self.rounds, rounded: 0, drops_caps, dropped_caps: 0 };
         match update(&key, &values, self.time_unit, self.seen_at, numbers) {
             Ok((update, numbers)) => {
                 self.rounded += numbers.rounded;
+                self.dropped_caps += numbers.dropped_caps;
                 SyncRow::Update(update.source(self.source.as_str()))
             }
             Err(Refusal { kind, reason }) => SyncRow::Refused { key, kind, reason: reason.into() },
@@ -114,8 +118,13 @@ fn update(
     if let Some(digits) = text(Role::Price, "price")? {
         update = update.price(numbers.price(&digits, "price")?, at);
     }
-    if let Some(digits) = text(Role::MarketCap, "market cap")? {
-        update = update.market_cap(numbers.price(&digits, "market cap")?, at);
+    let market_cap = text(Role::MarketCap, "market cap")
+        .and_then(|digits| digits.map(|digits| numbers.price(&digits, "market cap")).transpose());
+    match market_cap {
+        Ok(Some(market_cap)) => update = update.market_cap(market_cap, at),
+        Ok(None) => {}
+        Err(_) if numbers.drops_caps => numbers.dropped_caps += 1,
+        Err(refusal) => return Err(refusal),
     }
     Ok((update, numbers))
 }
@@ -146,6 +155,9 @@ fn decimals(digits: &str) -> Result<u8, Refusal> {
 struct Numbers {
     rounds: bool,
     rounded: u64,
+    /// Whether a market cap that cannot be kept is left out, or its record refused.
+    drops_caps: bool,
+    dropped_caps: u64,
 }
 
 impl Numbers {
