@@ -181,6 +181,18 @@ fn a_blank_hides_no_other_name() {
     assert_eq!(place.tokens()["c/a"]["current"], "2");
 }
 
+/// The story: the second `-` waited for the first one, and the store stayed locked until somebody looked.
+#[test]
+fn standard_input_is_named_once() {
+    let place = Place::new();
+    let list = r#"[{"chain":"c","address":"a"}]"#;
+    piped(&place, list, &["-", "-", "--session", "s"])
+        .exits(1)
+        .says("standard input")
+        .says("twice");
+    assert!(!place.store().exists());
+}
+
 /// Imports what comes through standard input; ends an import that does not end by itself.
 fn piped(place: &Place, list: &str, arguments: &[&str]) -> Ran {
     let mut command = highwater();

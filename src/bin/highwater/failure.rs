@@ -52,6 +52,8 @@ pub(crate) enum Failure {
         "no field with a time was found, though --time-unit says how times count: name it with --field time=PATH"
     )]
     NoTime,
+    #[error("standard input is named twice, and can be read once only: name - once")]
+    StandardInputTwice,
     #[error(
         "standard input can be read once only: name a session with --session, so that it can go on"
     )]

@@ -120,6 +120,9 @@ fn tokens(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let directory = arguments.store.directory()?;
     let wanted = Wanted::new(&arguments.filter)?;
     let inputs: Vec<_> = arguments.files.iter().map(|file| Input::from_argument(file)).collect();
+    if inputs.iter().filter(|input| **input == Input::StandardInput).count() > 1 {
+        return Err(Failure::StandardInputTwice);
+    }
     let checked = check(&inputs, arguments)?;
     let mut reading = reading(arguments, wanted.clone())?;
     if arguments.time_unit.is_some() && checked.bytes.is_some() {
