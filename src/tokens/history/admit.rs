@@ -11,12 +11,15 @@
 //! Everything is read and decided before anything is staged, so an update that is refused for another
 //! reason leaves nothing behind.
 
+use std::ops::Bound;
+
 use super::candle::{self, CandleState};
 use super::quarantine::{self, Aside};
 use super::state::{self, Before, HistoryState};
 use super::{CANDLES, HISTORY, History, QUARANTINE, RETRACTED, Resolution, TICKS, keys};
+use crate::clock::Timestamp;
 use crate::codec;
-use crate::engine::{Reader, Row, Table, Tx};
+use crate::engine::{KeyRange, Reader, Row, Table, Tx};
 use crate::money::{Price, TokenKey};
 use crate::tokens::Error;
 use crate::tokens::merge::{Marks, TickRef};
@@ -105,7 +108,7 @@ pub(in crate::tokens) fn admit(
         tx,
         rules,
         key,
-        current: marks.map(|marks| marks.current.price),
+        first: marks.map(|marks| marks.first.price),
         tick,
         tick_key: keys::of_tick(key, tick),
         gate,
@@ -129,8 +132,8 @@ struct Admitting<'a> {
     tx: &'a Tx,
     rules: &'a History,
     key: &'a TokenKey,
-    /// The latest price before this one.
-    current: Option<Price>,
+    /// The price of the earliest tick that is known.
+    first: Option<Price>,
     tick: TickRef<'a>,
     tick_key: Vec<u8>,
     gate: Gate,
@@ -154,8 +157,10 @@ impl<'a> Admitting<'a> {
         let fold = before.fold.join(Marks::of(self.tick));
         if fold != before.fold {
             // One that a purge has not come to yet was let in before.
-            if self.tx.get(TICKS, &self.tick_key)?.is_none() && self.jumps() {
-                return self.keep_aside();
+            if self.tx.get(TICKS, &self.tick_key)?.is_none()
+                && let Some(jumps_from) = self.jump()?
+            {
+                return self.keep_aside(jumps_from);
             }
             self.history.before = Some(Before { fold, ..before });
         }
@@ -169,8 +174,8 @@ impl<'a> Admitting<'a> {
         if self.was_retracted()? {
             return Ok(Recorded::Retracted);
         }
-        if self.jumps() {
-            return self.keep_aside();
+        if let Some(jumps_from) = self.jump()? {
+            return self.keep_aside(jumps_from);
         }
         self.write(TICKS, self.tick_key.clone(), Some(keys::tick_row()));
         self.history.ticks = self.history.ticks.saturating_add(1);
@@ -202,17 +207,45 @@ impl<'a> Admitting<'a> {
         Ok(self.history.retracted > 0 && self.tx.get(RETRACTED, &self.tick_key)?.is_some())
     }
 
-    fn jumps(&self) -> bool {
-        match (self.gate, self.rules.quarantine, self.current) {
-            (Gate::Guarded, Some(factor), Some(current)) if current != Price::ZERO => {
-                let price = self.tick.price;
-                factor.is_exceeded(price, current) || factor.is_exceeded(current, price)
-            }
-            _ => false,
-        }
+    /// The price that the tick jumps from, where it does and is not let through.
+    fn jump(&self) -> Result<Option<Price>, Error> {
+        let (Gate::Guarded, Some(factor)) = (self.gate, self.rules.quarantine) else {
+            return Ok(None);
+        };
+        let price = self.tick.price;
+        let jumps = |from: &Price| {
+            *from != Price::ZERO
+                && (factor.is_exceeded(price, *from) || factor.is_exceeded(*from, price))
+        };
+        Ok(self.price_before()?.filter(jumps))
     }
 
-    fn keep_aside(&mut self) -> Result<Recorded, Error> {
+    /// The price that the tick is held against, that of its own time: of the kept tick before it; of the
+    /// latest one in the fold, where all that was kept before it was purged; and where nothing is known
+    /// before it, of the earliest tick, which is the next one.
+    fn price_before(&self) -> Result<Option<Price>, Error> {
+        let before = self.history.before;
+        // A tick of the watermark's time that a purge has not come to yet is in the fold already.
+        let first = match before {
+            Some(before) => before.watermark.as_micros().checked_add(1),
+            None => Some(i64::MIN),
+        };
+        let first = first.map(Timestamp::from_micros);
+        if let Some(first) = first.filter(|first| *first <= self.tick.observed_at) {
+            let range = keys::ticks(self.key, first, self.tick.observed_at);
+            let before_it = KeyRange { end: Bound::Excluded(self.tick_key.clone()), ..range };
+            if let Some(stored) = self.tx.scan(TICKS, before_it).next_back() {
+                let (tick_key, _) = stored?;
+                return match keys::tick_of(&tick_key) {
+                    Some((_, tick)) => Ok(Some(tick.price)),
+                    None => Err(Error::CorruptKey { key: tick_key }),
+                };
+            }
+        }
+        Ok(before.map(|before| before.fold.current.price).or(self.first))
+    }
+
+    fn keep_aside(&mut self, jumps_from: Price) -> Result<Recorded, Error> {
         if self.tx.get(QUARANTINE, &self.tick_key)?.is_some() {
             return Ok(Recorded::Quarantined);
         }
@@ -225,11 +258,8 @@ impl<'a> Admitting<'a> {
         } else {
             self.history.quarantined += 1;
         }
-        let aside = Aside {
-            number: self.history.quarantine_next,
-            kept_at: self.tx.micros(),
-            current: self.current.unwrap_or(Price::ZERO),
-        };
+        let aside =
+            Aside { number: self.history.quarantine_next, kept_at: self.tx.micros(), jumps_from };
         self.history.quarantine_next = self.history.quarantine_next.saturating_add(1);
         self.write(QUARANTINE, self.tick_key.clone(), Some(quarantine::encode(&aside)));
         Ok(Recorded::Quarantined)

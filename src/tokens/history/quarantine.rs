@@ -1,7 +1,7 @@
 //! Prices that jump, kept aside until somebody has looked at them.
 //!
 //! ```text
-//! row    version u8 = 1 | number u64 | kept_at time | current price
+//! row    version u8 = 1 | number u64 | kept_at time | jumps_from price
 //! ```
 //!
 //! The key of a row is that of the tick. Numbers of one token rise; the row with the least is the oldest.
@@ -28,8 +28,8 @@ pub struct QuarantinedTick {
     pub tick: Tick,
     /// When it arrived.
     pub kept_at: Timestamp,
-    /// The token's latest price then, from which it jumps.
-    pub current: Price,
+    /// The price that it jumps from: that of the tick before it, where one was known.
+    pub jumps_from: Price,
 }
 
 /// What is stored of a tick that is kept aside, beside the tick.
@@ -37,7 +37,7 @@ pub struct QuarantinedTick {
 pub(super) struct Aside {
     pub(super) number: u64,
     pub(super) kept_at: i64,
-    pub(super) current: Price,
+    pub(super) jumps_from: Price,
 }
 
 const VERSION: u8 = 1;
@@ -46,18 +46,18 @@ const VERSION: u8 = 1;
 struct AsideRow {
     number: u64,
     kept_at: i64,
-    current: u128,
+    jumps_from: u128,
 }
 
 pub(super) fn encode(aside: &Aside) -> Vec<u8> {
-    let Aside { number, kept_at, current } = *aside;
-    codec::encode(VERSION, &AsideRow { number, kept_at, current: current.units() })
+    let Aside { number, kept_at, jumps_from } = *aside;
+    codec::encode(VERSION, &AsideRow { number, kept_at, jumps_from: jumps_from.units() })
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Aside, codec::Error> {
     let row: AsideRow = codec::decode(VERSION, bytes)?;
-    let current = Price::from_units(row.current);
-    Ok(Aside { number: row.number, kept_at: row.kept_at, current })
+    let jumps_from = Price::from_units(row.jumps_from);
+    Ok(Aside { number: row.number, kept_at: row.kept_at, jumps_from })
 }
 
 /// The key of the tick that was kept aside first. There are never more than [`MOST`].
@@ -87,7 +87,7 @@ impl Tokens<'_> {
                 return Err(Error::CorruptKey { key: tick_key });
             };
             let kept_at = Timestamp::from_micros(aside.kept_at);
-            Ok(QuarantinedTick { tick, kept_at, current: aside.current })
+            Ok(QuarantinedTick { tick, kept_at, jumps_from: aside.jumps_from })
         });
         ticks.collect()
     }

@@ -106,8 +106,9 @@ impl History {
         self
     }
 
-    /// A price more than `factor` times above or below the latest one is kept aside until somebody
-    /// looks at it. A factor below one counts as one.
+    /// A price more than `factor` times above or below the one before it, in the order of ticks, is kept
+    /// aside until somebody looks at it: a late one is judged by the price of its own time, as far as that
+    /// is known. A factor below one counts as one.
     pub fn quarantine(mut self, factor: Ratio) -> Self {
         self.quarantine = Some(factor.max(Ratio::times(1)));
         self

@@ -33,7 +33,7 @@ fn a_price_that_jumps_waits_until_somebody_looks_at_it() {
     let snapshot = world.store.snapshot();
     let waiting = snapshot.tokens().quarantined(&key()).unwrap();
     assert_eq!(waiting.len(), 2);
-    assert_eq!((&waiting[0].tick, waiting[0].current), (&jump, price(1000)));
+    assert_eq!((&waiting[0].tick, waiting[0].jumps_from), (&jump, price(1000)));
     assert_eq!(waiting[0].kept_at, at(NOW));
     world.assert_sound();
 }
@@ -108,4 +108,72 @@ fn without_a_factor_a_waiting_tick_comes_in_by_itself() {
     assert_eq!(world.see(&tick(2, 2, 500)), Recorded::Kept);
     assert_eq!(waiting(&world), [], "it does not wait any more");
     world.assert_sound();
+}
+
+#[test]
+fn a_late_tick_is_judged_by_the_price_of_its_own_time() {
+    // The story: a token had risen a thousandfold. A misprint of last week looked like today's price and
+    // became its high of last week, and last week's true prices waited for somebody.
+    let world = guarded();
+    for (n, units) in (0..).zip([10, 60, 300, 2_000, 10_000]) {
+        assert_eq!(world.see(&tick(n * 100, 1, units)), Recorded::Kept);
+    }
+    assert_eq!(world.see(&tick(50, 1, 9_000)), Recorded::Quarantined, "it was at 10 then");
+    assert_eq!(world.see(&tick(150, 1, 70)), Recorded::Kept, "between 60 and 300");
+    assert_eq!(world.see(&tick(-50, 1, 9)), Recorded::Kept, "what comes next is 10");
+    assert_eq!(world.see(&tick(-60, 1, 9_000)), Recorded::Quarantined);
+    let snapshot = world.store.snapshot();
+    let waiting = snapshot.tokens().quarantined(&key()).unwrap();
+    let held: Vec<_> =
+        waiting.iter().map(|waiting| (waiting.tick.observed_at, waiting.jumps_from)).collect();
+    assert_eq!(held, [(at(-60), price(9)), (at(50), price(10))]);
+    world.assert_sound();
+}
+
+#[test]
+fn what_comes_after_the_watermark_is_held_against_the_fold() {
+    use crate::tokens::history::Retention;
+    let rules = everything().ticks(Retention::EVERYTHING.count(1)).quarantine(Ratio::times(10));
+    let world = World::new(rules);
+    world.see_all(&[tick(1, 1, 1), tick(2, 2, 9), tick(30, 3, 81), tick(40, 4, 800)]);
+    world.purge(NOW, 1000);
+    // Behind the watermark of 30, before the tick of 40.
+    assert_eq!(world.see(&tick(35, 1, 811)), Recorded::Quarantined, "ten times 81 and one");
+    assert_eq!(world.see(&tick(35, 2, 9)), Recorded::Kept);
+    assert_eq!(world.see(&tick(36, 2, 91)), Recorded::Quarantined, "9 comes right before");
+    // At or before the watermark the fold is all that is known.
+    assert_eq!(world.see(&tick(20, 1, 811)), Recorded::Quarantined);
+    assert_eq!(world.see(&tick(20, 1, 800)), Recorded::BeforeHistory);
+    world.assert_sound();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn any_life_with_a_quarantine_is_that_of_a_plain_set(
+        ticks in prop::collection::vec(tied_tick(), 1..40),
+    ) {
+        // The story: a day was replayed in order into a store that was days ahead, and nothing of it came in.
+        let world = World::new(everything().quarantine(Ratio::times(2)));
+        let mut kept = std::collections::BTreeSet::new();
+        for tick in ticks {
+            let before = kept.range(..&tick).next_back().or(kept.first());
+            let units = |tick: &Tick| tick.price.units();
+            let jumps = before.map(units).filter(|before| *before > 0).is_some_and(|before| {
+                units(&tick) > 2 * before || before > 2 * units(&tick)
+            });
+            let expected = match kept.contains(&tick) {
+                true => Recorded::Duplicate,
+                false if jumps => Recorded::Quarantined,
+                false => Recorded::Kept,
+            };
+            prop_assert_eq!(world.see(&tick), expected, "{:?}", tick);
+            if expected == Recorded::Kept {
+                kept.insert(tick);
+            }
+        }
+        prop_assert!(world.ticks().iter().eq(kept.iter()));
+        world.assert_sound();
+    }
 }

@@ -113,7 +113,7 @@ proptest! {
     fn the_small_rows_read_back_as_they_were_written(
         number: u64, time: i64, units: u128, reason in "\\PC{0,20}",
     ) {
-        let aside = quarantine::Aside { number, kept_at: time, current: price(units) };
+        let aside = quarantine::Aside { number, kept_at: time, jumps_from: price(units) };
         prop_assert_eq!(quarantine::decode(&quarantine::encode(&aside)).unwrap(), aside);
         let bytes = retract::encode(at(time), &reason);
         prop_assert_eq!(retract::decode(&bytes).unwrap(), (at(time), &*reason));
