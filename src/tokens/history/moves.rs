@@ -8,9 +8,12 @@
 //! knows whether the low or the high came first: only the low of one that ended can be before the high of
 //! a later one. Where minutes were purged the hours stand for them, and the days for these.
 //!
+//! Of two ticks of one time one is before the other only if the same source numbered both.
+//!
 //! A zero is never what a move starts from: nothing divides by zero, and no multiple of nothing is a rise.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 use super::admit::read;
@@ -55,13 +58,33 @@ enum Direction {
 }
 
 /// Some prices of which the order is not known, and when they were: one tick, or one candle.
-#[derive(Clone, Copy)]
 struct Span {
     start: Timestamp,
     /// The last time it reaches.
     last: Timestamp,
     high: Price,
     low: Price,
+    /// Of a tick, who numbered it, and the number.
+    numbered: Option<(Box<str>, u64)>,
+}
+
+/// The ticks of one time, as far as they have come.
+#[derive(Default)]
+struct Instant {
+    at: Option<Timestamp>,
+    /// The best beginning among them.
+    beginning: Option<PricePoint>,
+    /// What each source that numbers its ticks has shown, in the order of its numbers.
+    sources: BTreeMap<Box<str>, Numbered>,
+}
+
+/// The ticks of one source and one time, up to a number.
+struct Numbered {
+    seq: u64,
+    /// The best beginning of those with this number.
+    here: Option<PricePoint>,
+    /// The best beginning of those with a lesser one.
+    before: Option<PricePoint>,
 }
 
 impl Direction {
@@ -81,12 +104,15 @@ impl Direction {
         }
     }
 
-    /// Whether a move would better begin with the one than with the other.
-    fn is_better(self, one: Price, other: Price) -> bool {
-        match self {
-            Self::Up => one < other,
-            Self::Down => one > other,
-        }
+    /// What a move would better begin with. Nothing begins with zero.
+    fn better(self, known: Option<PricePoint>, other: Option<PricePoint>) -> Option<PricePoint> {
+        let other = other.filter(|other| other.price != Price::ZERO);
+        let (Some(one), Some(two)) = (known, other) else { return known.or(other) };
+        let is_better = match self {
+            Self::Up => two.price < one.price,
+            Self::Down => two.price > one.price,
+        };
+        Some(if is_better { two } else { one })
     }
 
     /// How far it is, as a fraction.
@@ -106,20 +132,35 @@ struct Greatest {
     /// Beginnings of candles that reach into what comes next, with the last time of each. No more than
     /// one of each resolution.
     reaching: Vec<(Timestamp, PricePoint)>,
+    /// The ticks of the time that was come to last.
+    instant: Instant,
     found: Option<(PricePoint, PricePoint)>,
 }
 
 impl Greatest {
-    fn take(&mut self, span: &Span) {
-        let (settled, reaching) = self.reaching.drain(..).partition(|(last, _)| *last < span.start);
-        self.reaching = reaching;
-        let settled: Vec<_> = settled;
-        for (_, point) in settled {
-            self.begin(point);
-        }
+    fn take(&mut self, span: Span) {
         let direction = self.direction;
-        let to = PricePoint { at: span.start, price: direction.end(span) };
-        if let Some(from) = self.beginning
+        let (settled, reaching): (Vec<_>, _) =
+            self.reaching.drain(..).partition(|(last, _)| *last < span.start);
+        self.reaching = reaching;
+        for (_, point) in settled {
+            self.beginning = direction.better(self.beginning, Some(point));
+        }
+        if self.instant.at != Some(span.start) {
+            let ended = std::mem::take(&mut self.instant);
+            self.instant.at = Some(span.start);
+            self.beginning = direction.better(self.beginning, ended.beginning);
+        }
+        let begins = PricePoint { at: span.start, price: direction.beginning(&span) };
+        let to = PricePoint { at: span.start, price: direction.end(&span) };
+        let from = if span.start < span.last {
+            self.reaching.push((span.last, begins));
+            self.beginning
+        } else {
+            let before = self.instant.take(direction, begins, span.numbered);
+            direction.better(self.beginning, before)
+        };
+        if let Some(from) = from
             && self.found.is_none_or(|(best_from, best_to)| {
                 let best = direction.fraction(best_from.price, best_to.price);
                 compare_fractions(direction.fraction(from.price, to.price), best).is_gt()
@@ -127,20 +168,28 @@ impl Greatest {
         {
             self.found = Some((from, to));
         }
-        let beginning = PricePoint { at: span.start, price: direction.beginning(span) };
-        if span.start == span.last {
-            // Ticks come in their order, those of one time too.
-            self.begin(beginning);
-        } else {
-            self.reaching.push((span.last, beginning));
-        }
     }
+}
 
-    fn begin(&mut self, point: PricePoint) {
-        let is_better = |known: PricePoint| self.direction.is_better(point.price, known.price);
-        if point.price != Price::ZERO && self.beginning.is_none_or(is_better) {
-            self.beginning = Some(point);
+impl Instant {
+    /// Takes in a tick. Answers the best beginning among those of this time that are before it.
+    fn take(
+        &mut self,
+        direction: Direction,
+        begins: PricePoint,
+        numbered: Option<(Box<str>, u64)>,
+    ) -> Option<PricePoint> {
+        self.beginning = direction.better(self.beginning, Some(begins));
+        let (source, seq) = numbered?;
+        let nothing = Numbered { seq, here: None, before: None };
+        let of_source = self.sources.entry(source).or_insert(nothing);
+        if of_source.seq < seq {
+            // Ticks of one time come in the order of their numbers.
+            of_source.before = direction.better(of_source.before, of_source.here.take());
+            of_source.seq = seq;
         }
+        of_source.here = direction.better(of_source.here, Some(begins));
+        of_source.before
     }
 }
 
@@ -192,10 +241,15 @@ impl<'a> Tokens<'a> {
                 return Err(Error::CorruptKey { key: stored_key });
             };
             let history = read(&key, &row, state::decode)?;
-            let mut greatest =
-                Greatest { direction, beginning: None, reaching: Vec::new(), found: None };
+            let mut greatest = Greatest {
+                direction,
+                beginning: None,
+                reaching: Vec::new(),
+                instant: Instant::default(),
+                found: None,
+            };
             for span in self.spans(&key, &history, first, last) {
-                greatest.take(&span?);
+                greatest.take(span?);
             }
             let Some((from, to)) = greatest.found else { continue };
             let (numerator, denominator) = direction.fraction(from.price, to.price);
@@ -230,6 +284,7 @@ impl<'a> Tokens<'a> {
                         last: resolution.last_of(candle.start),
                         high: candle.high,
                         low: candle.low,
+                        numbered: None,
                     })
                 }),
                 Err(error) => Some(Err(error)),
@@ -240,7 +295,8 @@ impl<'a> Tokens<'a> {
         let ticks = self.ticks(key, first..=last).map(|tick| {
             let tick = tick?;
             let (at, price) = (tick.observed_at, tick.price);
-            Ok(Span { start: at, last: at, high: price, low: price })
+            let numbered = tick.seq.map(|seq| (tick.source, seq));
+            Ok(Span { start: at, last: at, high: price, low: price, numbered })
         });
         HistoryIter::new(spans.chain(ticks))
     }

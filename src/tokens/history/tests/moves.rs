@@ -91,6 +91,21 @@ fn of_a_purged_time_only_what_is_certain_counts() {
 }
 
 #[test]
+fn two_feeds_of_one_moment_are_no_rise() {
+    // The story: two venues quoted 1 and 3 in the same second, and the token had tripled.
+    let world = World::whole();
+    let of = |source: &str, seq, units| Tick { source: source.into(), seq, ..tick(5, 0, units) };
+    world.see_all(&[of("a", Some(1), 1), of("b", Some(2), 3), of("a", None, 9), of("b", None, 2)]);
+    assert_eq!((pumps(&world), drawdowns(&world)), (Vec::new(), Vec::new()));
+    world.see(&of("b", Some(9), 6));
+    let pump = &pumps(&world)[0];
+    assert_eq!((pump.from.price, pump.to.price), (price(3), price(6)), "its own numbers say so");
+    world.see(&of("b", Some(9), 7));
+    assert_eq!(pumps(&world)[0].ratio, Ratio::new(7, 3).unwrap());
+    assert_eq!(drawdowns(&world)[0].ratio, Ratio::times(0), "two prices of one number");
+}
+
+#[test]
 fn hours_stand_for_minutes_that_are_gone() {
     use crate::tokens::history::Resolution;
     let none = Retention::EVERYTHING.count(0);
@@ -132,6 +147,27 @@ proptest! {
         let rise = pairs().filter_map(|(from, to)| Ratio::new(to, from)).max();
         let fall = pairs().filter_map(|(from, to)| Ratio::new(from.saturating_sub(to), from)).max();
         let world = of_prices(&prices);
+        prop_assert_eq!(pumps(&world).first().map(|one| one.ratio), rise);
+        prop_assert_eq!(drawdowns(&world).first().map(|one| one.ratio), fall);
+    }
+
+    #[test]
+    fn of_ticks_of_one_time_only_a_venues_own_numbers_say_which_came_first(
+        ticks in prop::collection::btree_set(tied_tick(), 0..16),
+    ) {
+        let follows = |tick: &Tick, before: &Tick| {
+            let same_venue = before.source == tick.source;
+            let numbered = before.seq.is_some() && tick.seq.is_some() && before.seq < tick.seq;
+            before.observed_at < tick.observed_at
+                || before.observed_at == tick.observed_at && same_venue && numbered
+        };
+        let pairs = || ticks.iter().flat_map(|from| ticks.iter().map(move |to| (from, to)));
+        let pairs = || pairs().filter(|(from, to)| follows(to, from));
+        let pairs = || pairs().map(|(from, to)| (from.price.units(), to.price.units()));
+        let rise = pairs().filter_map(|(from, to)| Ratio::new(to, from)).max();
+        let fall = pairs().filter_map(|(from, to)| Ratio::new(from.saturating_sub(to), from)).max();
+        let world = World::whole();
+        world.see_all(&ticks);
         prop_assert_eq!(pumps(&world).first().map(|one| one.ratio), rise);
         prop_assert_eq!(drawdowns(&world).first().map(|one| one.ratio), fall);
     }
