@@ -94,7 +94,7 @@ pub struct Changes {
     pub decimals: bool,
     /// [`Token::market_cap`] changed.
     pub market_cap: bool,
-    /// [`Token::first_seen`] became known or earlier.
+    /// [`Token::first_seen`] became known or earlier; by a retraction later, or unknown.
     pub first_seen: bool,
     /// [`Token::current`] changed: the update's price is the latest.
     pub current: bool,

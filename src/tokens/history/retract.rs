@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::codec::{self, BorrowDecode, Encode};
 use crate::engine::{KeyRange, Reader, Tx};
 use crate::money::TokenKey;
+use crate::price_status::Missing;
 use crate::tokens::merge::{Marks, OwnedMarks, State, TickRef};
 use crate::tokens::{Error, Merged, Recorded, TOKENS, Tick, Tokens, TokensMut, Update, row};
 
@@ -80,6 +81,10 @@ impl TokensMut<'_> {
     /// it is: who takes back the only price says [`Update::unavailable`] as well, if it is to be asked for. A candle that reaches below the watermark
     /// stays as it is.
     ///
+    /// Where the token was first seen at the time of the tick, it is then first seen at the earliest time that
+    /// what is still known of it tells of. What a later word replaced (a symbol, a market capitalisation, a
+    /// price that was missing) is not known any more, so that may be later than it was.
+    ///
     /// Where the tick is one of the marks, every tick of the token is read.
     ///
     /// # Errors
@@ -119,9 +124,13 @@ impl TokensMut<'_> {
         history.ticks = history.ticks.saturating_sub(1);
         history.retracted = history.retracted.saturating_add(1);
 
-        let after = State { marks: marks.as_ref().map(OwnedMarks::borrowed), ..before };
-        let changes = after.changes_since(Some(&before));
         let missing = self.missing(key)?;
+        let marks = marks.as_ref().map(OwnedMarks::borrowed);
+        let mut after = State { marks, ..before };
+        if before.first_seen == Some(tick.observed_at) {
+            after.first_seen = earliest(&after, missing);
+        }
+        let changes = after.changes_since(Some(&before));
         if !changes.is_empty() {
             self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
         }
@@ -140,6 +149,18 @@ impl TokensMut<'_> {
         let recorded = Recorded::Retracted;
         Ok(Retraction::Retracted(Box::new(Merged { token, changes, recorded, missing })))
     }
+}
+
+/// The earliest time that what is known of a token tells of.
+fn earliest(state: &State<'_>, missing: Option<Missing>) -> Option<Timestamp> {
+    let times = [
+        state.marks.map(|marks| marks.first.observed_at),
+        state.symbol.map(|symbol| symbol.observed_at),
+        state.name.map(|name| name.observed_at),
+        state.market_cap.map(|market_cap| market_cap.observed_at),
+        missing.map(|missing| missing.since),
+    ];
+    times.into_iter().flatten().min()
 }
 
 fn check_length(key: &TokenKey, reason: &str) -> Result<(), Error> {

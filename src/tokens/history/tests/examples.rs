@@ -123,6 +123,33 @@ fn a_retraction_says_what_and_why_and_when() {
 }
 
 #[test]
+fn what_is_known_beside_a_wrong_price_says_since_when_the_token_is() {
+    // The story: a feed wrote seconds for milliseconds. Its price was taken back, and the token stayed one
+    // that was first seen in 1970.
+    let world = World::whole();
+    let wrong = tick(5, 1, 9);
+    world.see_all(&[wrong.clone(), tick(100, 2, 9)]);
+    world.store.tokens().upsert(&Update::new(key()).symbol("TKN", at(50))).unwrap();
+    assert_eq!(world.token().first_seen, Some(at(5)));
+    let done = world.store.tokens().retract(&key(), &wrong, "wrong").unwrap();
+    let Retraction::Retracted(merged) = done else { panic!("{done:?}") };
+    assert_eq!((merged.token.first_seen, merged.changes.first_seen), (Some(at(50)), true));
+    // What else was said of the same time stays.
+    let named = update(&tick(40, 3, 9)).name("Token", at(40));
+    world.store.tokens().upsert(&named).unwrap();
+    world.store.tokens().retract(&key(), &tick(40, 3, 9), "wrong").unwrap();
+    assert_eq!(world.token().first_seen, Some(at(40)));
+    // Nobody had a price then: that was an observation too.
+    let other = TokenKey::new("chain", "other").unwrap();
+    let seen = Update::new(other.clone()).price(price(9), at(5)).seq(1).source("a");
+    world.store.tokens().upsert(&seen).unwrap();
+    let missing = Update::new(other.clone()).unavailable("no pool", at(7));
+    world.store.tokens().upsert(&missing).unwrap();
+    world.store.tokens().retract(&other, &wrong, "wrong").unwrap();
+    assert_eq!(world.store.tokens().get(&other).unwrap().unwrap().first_seen, Some(at(7)));
+}
+
+#[test]
 fn the_rest_of_an_update_outlives_its_price() {
     let world = World::whole();
     let wrong = tick(5, 1, 9);

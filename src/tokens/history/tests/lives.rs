@@ -144,10 +144,12 @@ proptest! {
         };
         prop_assert_eq!(of_prices(world.rows()), of_prices(without.rows()));
         if ticks.len() > 1 {
-            let marks = |token: Token| (token.current, token.first, token.max, token.min);
+            let marks = |token: Token| {
+                (token.current, token.first, token.max, token.min, token.first_seen)
+            };
             prop_assert_eq!(marks(world.token()), marks(without.token()));
         } else {
-            prop_assert_eq!(world.token().max, None);
+            prop_assert_eq!((world.token().max, world.token().first_seen), (None, None));
         }
     }
 }
