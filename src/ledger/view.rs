@@ -80,6 +80,36 @@ impl<'a> Ledger<'a> {
         self.accounts_in(KeyRange::prefix(Key::new().name(owner).bytes()))
     }
 
+    /// The names of all who have an account, in their order, from the one behind `behind` on. Of each
+    /// one key is read, however many accounts there are.
+    ///
+    /// # Errors
+    /// Each name [`Error::CorruptRow`], [`Error::Engine`].
+    pub(crate) fn owners(
+        &self,
+        behind: Option<&str>,
+    ) -> impl Iterator<Item = Result<Box<str>, Error>> + use<'a> {
+        let reader = self.reader;
+        let mut range = KeyRange { start: behind_owner(behind), ..KeyRange::all() };
+        let mut has_failed = false;
+        std::iter::from_fn(move || {
+            let next = if has_failed { None } else { reader.scan(ACCOUNTS, range.clone()).next() };
+            let key = match next? {
+                Ok((key, _)) => key,
+                Err(error) => {
+                    has_failed = true;
+                    return Some(Err(error.into()));
+                }
+            };
+            let owner = AccountKey::read(&key).map(|key| Box::from(&*key.owner));
+            range.start = match &owner {
+                Ok(owner) => behind_owner(Some(owner)),
+                Err(_) => std::ops::Bound::Excluded(key.into_vec()),
+            };
+            Some(owner)
+        })
+    }
+
     /// Every account there is.
     ///
     /// # Errors
@@ -345,6 +375,16 @@ impl<'a> Ledger<'a> {
         }
         Ok(sums)
     }
+}
+
+/// Where the accounts of those behind this owner begin.
+fn behind_owner(owner: Option<&str>) -> std::ops::Bound<Vec<u8>> {
+    owner.map_or(std::ops::Bound::Unbounded, |owner| {
+        match KeyRange::prefix(Key::new().name(owner).bytes()).end {
+            std::ops::Bound::Excluded(end) => std::ops::Bound::Included(end),
+            end => end,
+        }
+    })
 }
 
 fn shown<'a>(

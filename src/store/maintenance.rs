@@ -1,6 +1,5 @@
 //! Maintenance: what is due is done, in commits of bounded size, by hand or on a thread.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,7 +34,8 @@ pub struct Maintained {
     pub claims_pruned: u64,
     /// Equity points recorded.
     pub equity_points: u64,
-    /// Accounts without an equity point, since something they hold has no price.
+    /// Accounts without an equity point, since something they hold has no price, or all of it is worth more
+    /// than can be counted.
     pub unmarked_accounts: u64,
 }
 
@@ -158,40 +158,72 @@ impl Store {
         self.record_due_equity(done)
     }
 
+    /// Records every point that is due. An account that cannot have one keeps none of the others from
+    /// theirs; the first error is answered behind the last account.
     fn record_due_equity(&self, done: &mut Maintained) -> Result<(), Error> {
         let Some(every) = self.equity_every else { return Ok(()) };
-        for account in self.accounts_without_equity_since(every)? {
-            let recorded: Result<_, Error> =
-                self.write(|tx| Ok(tx.ledger().record_equity(&account)?));
-            match recorded {
-                Ok(_) => done.equity_points += 1,
-                Err(Error::Unmarked { .. }) => done.unmarked_accounts += 1,
-                Err(error) => return Err(error),
+        let (mut behind, mut failed): (Option<Box<str>>, Option<Error>) = (None, None);
+        loop {
+            let DueForEquity { due, looked_up_to, error } =
+                self.due_for_equity(behind.as_deref(), every);
+            failed = failed.or(error);
+            for account in due {
+                let recorded: Result<_, Error> =
+                    self.write(|tx| Ok(tx.ledger().record_equity(&account)?));
+                match recorded {
+                    Ok(_) => done.equity_points += 1,
+                    Err(Error::Unmarked { .. } | Error::Money(_)) => done.unmarked_accounts += 1,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            match looked_up_to {
+                Some(last) => behind = Some(last),
+                None => return failed.map_or(Ok(()), Err),
             }
         }
-        Ok(())
     }
 
-    /// The accounts whose last equity point is `every` old, or that have none.
-    fn accounts_without_equity_since(&self, every: Duration) -> Result<Vec<Box<str>>, Error> {
+    /// Of the next accounts behind `behind`, those whose last equity point is `every` old, or that have
+    /// none.
+    fn due_for_equity(&self, behind: Option<&str>, every: Duration) -> DueForEquity {
         let snapshot = self.snapshot();
         let ledger = snapshot.ledger();
-        let accounts: BTreeSet<Box<str>> =
-            ledger.all_accounts()?.into_iter().map(|account| account.account).collect();
         let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX);
         let latest = self.clock.now().as_micros().saturating_sub(every);
         let is_due = |account: &str| -> Result<bool, ledger::Error> {
             let last = ledger.equity(account).next_back().transpose()?;
             Ok(last.is_none_or(|point| point.at <= Timestamp::from_micros(latest)))
         };
-        let mut due = Vec::new();
-        for account in accounts {
-            if is_due(&account)? {
-                due.push(account);
+        let mut found = DueForEquity::default();
+        for (looked_at, owner) in (1..).zip(ledger.owners(behind)) {
+            let is_due = owner.and_then(|owner| Ok((is_due(&owner)?, owner)));
+            match is_due {
+                Ok((is_due, owner)) => {
+                    if looked_at >= STEP {
+                        found.looked_up_to = Some(owner.clone());
+                    }
+                    if is_due {
+                        found.due.push(owner);
+                    }
+                }
+                Err(error) => found.error = found.error.or(Some(error.into())),
+            }
+            if found.looked_up_to.is_some() {
+                break;
             }
         }
-        Ok(due)
+        found
     }
+}
+
+/// Some accounts that are due for an equity point.
+#[derive(Default)]
+struct DueForEquity {
+    due: Vec<Box<str>>,
+    /// The last account that was looked at; `None` where that was the last there is.
+    looked_up_to: Option<Box<str>>,
+    /// What could not be read.
+    error: Option<Error>,
 }
 
 /// Takes steps until one finds nothing to do. Answers how much all of them did.

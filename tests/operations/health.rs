@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use highwater::{
-    ClaimBounds, Clock, Error, Failure, History, Intent, Level, Maintainer, ManualClock, Price,
-    Reason, Retention, RollBack, Store, Timestamp, TokenKey, Update, Verdict,
+    ClaimBounds, Clock, Error, Failure, History, Intent, Level, Maintainer, ManualClock,
+    NewPosition, Price, Reason, Retention, RollBack, Store, Timestamp, TokenKey, Update, Verdict,
 };
 
-use crate::{World, begin, dollars, no_effect, position, units, usd};
+use crate::{World, begin, bonk, dollars, no_effect, position, units, usd};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -255,6 +255,29 @@ fn an_account_without_prices_has_no_equity_point() {
     let done = store.maintain().unwrap();
     assert_eq!((done.equity_points, done.unmarked_accounts), (1, 0), "{done:?}");
     assert_eq!(usd(), *store.snapshot().ledger().reference().unwrap());
+}
+
+/// The story: one account's units were worth more than can be counted, and the equity of every account
+/// behind it in the alphabet ended that day.
+#[test]
+fn an_account_worth_too_much_ends_no_other_series() {
+    let world = World::new();
+    let store = world.open_with(|options| options.record_equity(MINUTE));
+    for account in ["alice", "zoe"] {
+        store.ledger().deposit(account, &dollars("1")).unwrap();
+    }
+    let key = NewPosition::new("bob", bonk(), usd());
+    let much = units(&format!("1{:027}", 0));
+    let import = |tx: &mut highwater::Tx<'_>| {
+        tx.ledger().import_position(&key, &much, &dollars("1"), world.now())
+    };
+    store.write(|tx| Ok::<_, Error>(import(tx)?)).unwrap();
+    let bonk = TokenKey::new("solana", "BONK").unwrap();
+    let seen = Update::new(bonk).price("300000000000000".parse::<Price>().unwrap(), world.now());
+    store.tokens().upsert(&seen).unwrap();
+    let done = store.maintain().unwrap();
+    assert_eq!((done.equity_points, done.unmarked_accounts), (2, 1), "{done:?}");
+    assert_eq!(reasons(&store), [""; 0]);
 }
 
 /// The thread maintains at once, is gone when it is stopped, and does not keep the store open.

@@ -1,7 +1,10 @@
 //! What a venue or a caller says at the edges: nothing at all, less than before, too much, too long.
 
-use super::super::{FillId, Mismatch};
+use std::cell::Cell;
+
+use super::super::{FillId, Ledger, Mismatch};
 use super::*;
+use crate::engine::{self, KeyRange, Reader, Row, Scan, Table};
 use crate::{Clock, Error};
 
 /// A venue reports the totals of an order that nothing was done of yet. That is no mistake; an execution
@@ -142,4 +145,42 @@ fn an_import_from_the_future_is_refused() {
         matches!(refused, Err(Error::Ledger(super::super::Error::FromTheFuture { .. })));
     assert!(is_future, "{refused:?}");
     import(latest).unwrap();
+}
+
+/// The names of all owners are read without their accounts: of each one key, however much they hold.
+#[test]
+fn owners_are_named_once_each() {
+    let book = Book::new();
+    for owner in ["main", "mai", "main 2", "zoe", "a"] {
+        for asset in 0..20 {
+            let asset = Asset::new("chain", &format!("asset{asset}"), 2).unwrap();
+            let one = Money::new(asset, Amount::from_units(1));
+            book.write(|ledger| ledger.deposit(owner, &one)).unwrap();
+        }
+    }
+    let snapshot = book.store.snapshot();
+    let reader = Counting { reader: snapshot.reader(), rows: Cell::new(0) };
+    let ledger = Ledger::new(&reader, None, Timestamp::from_micros(0));
+    let named = |behind| ledger.owners(behind).collect::<Result<Vec<_>, _>>().unwrap();
+    assert_eq!(named(None).join(","), "a,mai,main,main 2,zoe");
+    assert!(reader.rows.get() <= 6, "{} rows", reader.rows.get());
+    assert_eq!(named(Some("mai")).join(","), "main,main 2,zoe");
+    assert_eq!(named(Some("zoe")).len(), 0);
+}
+
+/// Counts the rows that are drawn from its scans.
+struct Counting<'a> {
+    reader: &'a dyn Reader,
+    rows: Cell<usize>,
+}
+
+impl Reader for Counting<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, engine::Error> {
+        self.reader.get(table, key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
+        let rows = self.reader.scan(table, range);
+        Box::new(rows.inspect(|_| self.rows.set(self.rows.get() + 1)))
+    }
 }
