@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use highwater::{Filter, Store, SyncCounts, SyncEnding, SyncRow, Timestamp, TokenSync};
+use highwater::{
+    Filter, ManualClock, Price, Store, SyncCounts, SyncEnding, SyncRow, Timestamp, TokenSync,
+    Update,
+};
 use proptest::prelude::*;
 
 use super::lists::{
-    NOW, SOURCE, adds_up, all, key, listed, malformed, priced, prices, stale, store, sync,
+    NOW, SOURCE, adds_up, all, key, listed, malformed, options, priced, prices, stale, store, sync,
     with_decimals,
 };
 
@@ -45,6 +49,31 @@ fn a_session_keeps_the_time_at_which_it_began() {
     drop(run);
     let run = store.tokens().begin_sync(all("1")).expect("goes on");
     assert_eq!((run.session().started_at, run.session().is_resumed()), (started, true));
+}
+
+/// The story: the machine's clock was a year ahead once. Since then every list without times was refused
+/// whole, for its prices were of the future.
+#[test]
+fn a_clock_that_was_ahead_refuses_no_list_without_times() {
+    let clock = ManualClock::new(NOW.saturating_add_micros(365 * 86_400_000_000));
+    let disk = Arc::new(highwater::disk::MemoryDisk::new());
+    let store = options().clock(Arc::new(clock.clone())).open_on(disk).expect("opens");
+    sync(&store, all("1"), listed("a"));
+    clock.set(NOW);
+    let run = store.tokens().begin_sync(all("2")).expect("begins");
+    assert_eq!((run.session().started_at, run.seen_at()), (NOW, NOW));
+    let of_then = Update::new(key("b")).price(Price::from_units(1), run.seen_at());
+    let report = run.feed([SyncRow::Update(of_then.clone())]).expect("syncs");
+    assert_eq!((report.session.counts.new, report.session.counts.refused), (1, 0));
+    // Hours later it goes on, and what has no time is still the same tick.
+    clock.set(NOW.saturating_add_micros(3_600_000_000));
+    let run = store.tokens().begin_sync(all("2")).expect("goes on");
+    assert_eq!(run.seen_at(), NOW);
+    drop(run);
+    // Set back behind the beginning, the clock says when it was seen.
+    let earlier = NOW.saturating_add_micros(-3_600_000_000);
+    clock.set(earlier);
+    assert_eq!(store.tokens().begin_sync(all("2")).expect("goes on").seen_at(), earlier);
 }
 
 /// A source pages through its list and hands it out in another order after a restart. Each token is

@@ -190,9 +190,10 @@ impl SyncRun<'_, '_> {
 
     /// When what the list says without a time was seen, if it is the same list in every run: at the
     /// session's [`started_at`](SyncSession::started_at), so that it is the same tick in all of them. What
-    /// was fetched anew since then is of the time at which it was.
+    /// was fetched anew since then is of the time at which it was. Where the clock was set back behind
+    /// `started_at`, it is the present: no store believes a price of the future.
     pub fn seen_at(&self) -> Timestamp {
-        self.session.started_at
+        self.session.started_at.min(self.store.clock.now())
     }
 
     /// How many rows share a commit in this store.

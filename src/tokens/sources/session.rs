@@ -74,7 +74,7 @@ pub struct SyncSession {
     pub session: Box<str>,
     /// What was asked for: all (`None`), or what passes the filter of this name.
     pub filter: Option<Box<str>>,
-    /// When it began.
+    /// When it began, by the clock as it stood.
     pub started_at: Timestamp,
     /// When it counted something last.
     pub updated_at: Timestamp,

@@ -35,15 +35,17 @@ impl TokensMut<'_> {
         check_name("source", source)?;
         check_name("session", session)?;
         filter.map_or(Ok(()), |filter| check_name("filter", filter))?;
+        // What the list says without a time was seen when the session began. So that is by the clock as it
+        // stands, and everything else by the time of commits, which never falls.
         let now = Timestamp::from_micros(self.tx.micros());
         let session = match self.stored_session(source)? {
             Some(last) if *last.session == *session => last.gone_on_with(filter),
-            Some(last) => last.followed_by(session, filter, now),
+            Some(last) => last.followed_by(session, filter, self.now, now),
             None => SyncSession {
                 source: source.into(),
                 session: session.into(),
                 filter: filter.map(Box::from),
-                started_at: now,
+                started_at: self.now,
                 updated_at: now,
                 ended: None,
                 counts: SyncCounts::default(),
@@ -260,14 +262,20 @@ impl SyncSession {
     }
 
     /// The session of the same source that comes after this one.
-    fn followed_by(self, session: &str, filter: Option<&str>, now: Timestamp) -> Self {
+    fn followed_by(
+        self,
+        session: &str,
+        filter: Option<&str>,
+        started_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         let number = self.number.saturating_add(1);
         let filter_changed = self.filter.as_deref() != filter;
         Self {
             source: self.source,
             session: session.into(),
             filter: filter.map(Box::from),
-            started_at: now,
+            started_at,
             updated_at: now,
             ended: None,
             counts: SyncCounts::default(),
