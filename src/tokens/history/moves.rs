@@ -18,7 +18,7 @@ use std::ops::RangeBounds;
 
 use super::admit::read;
 use super::state::HistoryState;
-use super::{HISTORY, HistoryIter, Resolution, keys, state};
+use super::{Candle, HISTORY, HistoryIter, RETRACTED, Resolution, keys, state};
 use crate::clock::Timestamp;
 use crate::engine::KeyRange;
 use crate::money::{Price, Ratio, TokenKey, compare_fractions};
@@ -261,6 +261,17 @@ impl<'a> Tokens<'a> {
         Ok(best.moves)
     }
 
+    /// Whether the high or the low of a candle may be that of a tick that was taken back: one that reached
+    /// below the watermark then still has it. What cannot be read may be anything.
+    fn may_hold_retracted(&self, key: &TokenKey, candle: &Candle) -> bool {
+        let last = candle.resolution.last_of(candle.start);
+        let mut rows = self.reader.scan(RETRACTED, keys::ticks(key, candle.start, last));
+        rows.any(|stored| {
+            let tick = stored.ok().and_then(|(tick_key, _)| keys::tick_of(&tick_key));
+            tick.is_none_or(|(_, tick)| [candle.high, candle.low].contains(&tick.price))
+        })
+    }
+
     /// What is known of the prices of a token from `first` to `last`, by its start.
     fn spans(
         &self,
@@ -277,6 +288,11 @@ impl<'a> Tokens<'a> {
             let Some(up_to) = reach else { break };
             let whole = move |start: Timestamp| start >= first && resolution.last_of(start) <= last;
             let candles = self.candles(key, resolution, first..=up_to.min(last));
+            let (tokens, of_token, retracted) = (*self, key.clone(), history.retracted);
+            let candles = candles.filter(move |candle| match candle {
+                Ok(candle) => retracted == 0 || !tokens.may_hold_retracted(&of_token, candle),
+                Err(_) => true,
+            });
             let candles = candles.filter_map(move |candle| match candle {
                 Ok(candle) => whole(candle.start).then(|| {
                     Ok(Span {

@@ -106,6 +106,26 @@ fn two_feeds_of_one_moment_are_no_rise() {
 }
 
 #[test]
+fn a_price_that_was_taken_back_is_no_pump() {
+    // The story: a wrong price was taken back, and the candle that held it reached below the watermark and
+    // kept it: the token stayed the pump of the week.
+    let world = World::new(everything().ticks(Retention::EVERYTHING.count(2)));
+    world.see_all(&[tick(1, 1, 2), tick(MINUTE, 2, 4), tick(MINUTE + 1, 3, 900)]);
+    world.see(&tick(2 * MINUTE, 4, 6));
+    world.purge(NOW, 1000);
+    assert_eq!(pumps(&world)[0].to.price, price(900));
+    world.store.tokens().retract(&key(), &tick(MINUTE + 1, 3, 900), "wrong").unwrap();
+    let pump = &pumps(&world)[0];
+    assert_eq!((pump.from.price, pump.to.price), (price(2), price(6)));
+    // One that is neither the high nor the low of its candle takes nothing with it.
+    world.see(&tick(2 * MINUTE + 1, 5, 8));
+    world.see_all(&[tick(2 * MINUTE + 2, 6, 7), tick(2 * MINUTE + 3, 7, 7)]);
+    world.purge(NOW, 1000);
+    world.store.tokens().retract(&key(), &tick(2 * MINUTE + 3, 7, 7), "wrong").unwrap();
+    assert_eq!(pumps(&world)[0].to.price, price(8));
+}
+
+#[test]
 fn hours_stand_for_minutes_that_are_gone() {
     use crate::tokens::history::Resolution;
     let none = Retention::EVERYTHING.count(0);
