@@ -70,22 +70,24 @@ impl StoreTokens<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Store::write`](crate::Store::write). What was purged until then is.
+    /// As [`Store::write`](crate::Store::write). What was purged until then is. A damaged row keeps no
+    /// other token from its purge: it is told behind the last one.
     pub fn purge_history(&self) -> Result<Purged, Error> {
         let mut purged = Purged::default();
         let Some(rules) = self.history() else { return Ok(purged) };
         let now = self.store.clock.now();
-        let mut after = None;
+        let (mut after, mut damage): (Option<Box<[u8]>>, Option<Error>) = (None, None);
         loop {
             let snapshot = self.store.snapshot();
             let due =
-                snapshot.tokens().due_for_purge(after.as_ref(), rules, now, LOOKED_AT_AT_ONCE)?;
+                snapshot.tokens().due_for_purge(after.as_deref(), rules, now, LOOKED_AT_AT_ONCE)?;
             drop(snapshot);
-            let DueForPurge { keys, looked_up_to } = due;
+            let DueForPurge { keys, looked_up_to, error } = due;
+            damage = damage.or(error.map(Error::from));
             purged.add(self.purge_tokens(&keys, now)?);
             match looked_up_to {
                 Some(key) => after = Some(key),
-                None => return Ok(purged),
+                None => return damage.map_or(Ok(purged), Err),
             }
         }
     }

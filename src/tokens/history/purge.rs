@@ -10,7 +10,7 @@ use super::settings::Retention;
 use super::state::HistoryState;
 use super::{CANDLES, HISTORY, History, Resolution, TICKS, keys, state};
 use crate::clock::Timestamp;
-use crate::engine::{KeyRange, Reader};
+use crate::engine::{KeyRange, Reader, Row};
 use crate::money::TokenKey;
 use crate::tokens::merge::TickRef;
 use crate::tokens::{Error, Tick, Tokens, TokensMut};
@@ -41,8 +41,10 @@ impl Purged {
 /// Some tokens that have something to be purged.
 pub(crate) struct DueForPurge {
     pub(crate) keys: Vec<TokenKey>,
-    /// The last token that was looked at; `None` where that was the last there is.
-    pub(crate) looked_up_to: Option<TokenKey>,
+    /// The key of the last token that was looked at; `None` where that was the last there is.
+    pub(crate) looked_up_to: Option<Box<[u8]>>,
+    /// The first row that cannot be read. The others are looked at all the same.
+    pub(crate) error: Option<Error>,
 }
 
 /// The time before everything, from which a scan begins.
@@ -53,31 +55,47 @@ impl Tokens<'_> {
     /// Of the next `at_most` tokens behind `after`, those that have something to be purged.
     pub(crate) fn due_for_purge(
         &self,
-        after: Option<&TokenKey>,
+        after: Option<&[u8]>,
         rules: &History,
         now: Timestamp,
         at_most: usize,
     ) -> Result<DueForPurge, Error> {
-        let mut due = DueForPurge { keys: Vec::new(), looked_up_to: None };
+        let mut due = DueForPurge { keys: Vec::new(), looked_up_to: None, error: None };
         let mut range = KeyRange::all();
         if let Some(after) = after {
-            range.start = std::ops::Bound::Excluded(after.as_bytes().to_vec());
+            range.start = std::ops::Bound::Excluded(after.to_vec());
         }
         for (looked_at, stored) in self.reader.scan(HISTORY, range).enumerate() {
             let (stored_key, row) = stored?;
-            let Some(key) = TokenKey::from_bytes(&stored_key) else {
-                return Err(Error::CorruptKey { key: stored_key });
-            };
-            let history = read(&key, &row, state::decode)?;
-            if is_due(self.reader, rules, now, &key, &history)? {
-                due.keys.push(key.clone());
+            match self.is_token_due(rules, now, &stored_key, &row) {
+                Ok(Some(key)) => due.keys.push(key),
+                Ok(None) => {}
+                Err(error @ (Error::CorruptRow { .. } | Error::CorruptKey { .. })) => {
+                    due.error = due.error.or(Some(error));
+                }
+                Err(error) => return Err(error),
             }
             if looked_at + 1 >= at_most.max(1) {
-                due.looked_up_to = Some(key);
+                due.looked_up_to = Some(stored_key);
                 break;
             }
         }
         Ok(due)
+    }
+
+    /// The token of this row, if it has something to be purged.
+    fn is_token_due(
+        &self,
+        rules: &History,
+        now: Timestamp,
+        stored_key: &[u8],
+        row: &Row,
+    ) -> Result<Option<TokenKey>, Error> {
+        let Some(key) = TokenKey::from_bytes(stored_key) else {
+            return Err(Error::CorruptKey { key: stored_key.into() });
+        };
+        let history = read(&key, row, state::decode)?;
+        Ok(is_due(self.reader, rules, now, &key, &history)?.then_some(key))
     }
 }
 

@@ -272,3 +272,27 @@ fn a_purge_goes_over_all_tokens_and_by_the_clock() {
     assert_eq!(world.store.tokens().purge_history().unwrap().ticks, 30 * 20);
     world.assert_sound();
 }
+
+#[test]
+fn one_damaged_row_keeps_no_other_token_from_its_purge() {
+    // The story: the row of one token was damaged, and from that day the history of all behind it grew.
+    let world = World::new(everything().ticks(Retention::EVERYTHING.count(1)));
+    let keys = ["a", "b", "c"].map(|address| TokenKey::new("chain", address).unwrap());
+    for key in &keys {
+        for n in 0..3 {
+            let update = Update::new(key.clone()).price(price(7), at(n)).seq(1);
+            world.store.tokens().upsert(&update).unwrap();
+        }
+    }
+    let spoil = |tx: &mut crate::Tx<'_>| {
+        tx.tokens().tx.put(HISTORY, keys[0].as_bytes(), vec![9]);
+        Ok::<_, crate::Error>(())
+    };
+    world.store.write(spoil).unwrap();
+    let told = world.store.tokens().purge_history().unwrap_err();
+    assert!(told.is_corrupt() && told.to_string().contains("chain:a"), "{told}");
+    let snapshot = world.store.snapshot();
+    let left = keys[1..].iter().map(|key| snapshot.tokens().ticks(key, ..).count());
+    assert_eq!(left.collect::<Vec<_>>(), [1, 1]);
+    assert!(world.store.maintain().unwrap_err().is_corrupt());
+}
