@@ -79,7 +79,8 @@ fn the_claims_of_a_namespace_are_listed() {
     ran.exits(0).says("1 listed, and there are more");
     assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
     assert_eq!(listed(&["copied", "--limit", "0"]).exits(0).err, "");
-    assert_eq!(listed(&["nobody's"]).exits(0).out, "");
+    listed(&["copid"]).exits(1).says("no namespace `copid`").says("highwater claims");
+    listed(&["copid", "--json"]).exits(1);
     listed(&[""]).exits(1).says("the namespace \"\" is empty");
     place.run(&["claims", "--limit", "1"]).exits(1);
 }

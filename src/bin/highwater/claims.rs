@@ -121,9 +121,21 @@ struct ClaimLine<'a> {
 }
 
 impl Found<'_> {
+    fn is_there(&self) -> Result<bool, Failure> {
+        for namespace in self.store.claims().namespaces() {
+            if *checked(namespace, self.directory)?.name == *self.namespace {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn list(&self, form: Form, out: &mut impl Write) -> Result<(), Failure> {
-        // A name that no namespace has is told as such, and one without claims is an empty list.
+        // What cannot be a name is told as such, and a namespace without claims is an empty list.
         checked(self.store.claims().stats(self.namespace), self.directory)?;
+        if !self.is_there()? {
+            return Err(Failure::NoNamespace { asked: visible(self.namespace) });
+        }
         let mut rows = Vec::new();
         for (listed, claim) in (0..).zip(self.store.claims().iter(self.namespace)) {
             if listed == self.limit {

@@ -78,7 +78,8 @@ fn ratio(text: &str) -> Result<Ratio, String> {
 pub(crate) fn pumps(arguments: &Pumps, out: &mut impl Write) -> Result<(), Failure> {
     let (rest, reading) = (&arguments.rest, Reading::open(&arguments.store)?);
     let found = reading.tokens().pumps(rest.times, arguments.min, rest.limit);
-    print(out, rest, "pump", "times", |ratio| ratio.to_string(), &reading.checked(found)?)
+    print(out, rest, "pump", "times", |ratio| ratio.to_string(), &reading.checked(found)?)?;
+    tell_without_history(&reading)
 }
 
 pub(crate) fn drawdowns(arguments: &Drawdowns, out: &mut impl Write) -> Result<(), Failure> {
@@ -87,7 +88,18 @@ pub(crate) fn drawdowns(arguments: &Drawdowns, out: &mut impl Write) -> Result<(
         Ratio::new(arguments.min.numerator(), arguments.min.denominator().saturating_mul(100));
     let part = part.unwrap_or(Ratio::times(1));
     let found = reading.tokens().drawdowns(rest.times, part, rest.limit);
-    print(out, rest, "drawdown", "percent", percent, &reading.checked(found)?)
+    print(out, rest, "drawdown", "percent", percent, &reading.checked(found)?)?;
+    tell_without_history(&reading)
+}
+
+/// Where nothing was ever kept, that nothing was found says nothing.
+fn tell_without_history(reading: &Reading<'_>) -> Result<(), Failure> {
+    if reading.checked(reading.tokens().history_settings())?.is_none() {
+        note(
+            "the store keeps no history: it begins with a replay --history, or a bot that asks for it",
+        );
+    }
+    Ok(())
 }
 
 /// A part as a number of hundredths.

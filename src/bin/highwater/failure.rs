@@ -68,6 +68,8 @@ pub(crate) enum Failure {
     UnknownIdentity { directory: PathBuf },
     #[error("no list of a source `{asked}` was ever imported")]
     NoSource { asked: String },
+    #[error("there is no namespace `{asked}`; `highwater claims` shows all of them")]
+    NoNamespace { asked: String },
     #[error("no such token: `{asked}`; `highwater tokens list` shows all of them")]
     NoToken { asked: String },
     #[error(

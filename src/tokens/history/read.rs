@@ -4,7 +4,9 @@ use std::ops::RangeBounds;
 
 use super::admit::read;
 use super::state::HistoryState;
-use super::{CANDLES, Candle, HISTORY, Resolution, TICKS, TokenHistory, candle, keys, state};
+use super::{
+    CANDLES, Candle, HISTORY, History, Resolution, TICKS, TokenHistory, candle, keys, state,
+};
 use crate::clock::Timestamp;
 use crate::engine::Row;
 use crate::money::TokenKey;
@@ -44,6 +46,14 @@ impl<T> DoubleEndedIterator for HistoryIter<'_, T> {
 }
 
 impl<'a> Tokens<'a> {
+    /// What the store keeps of prices beside the marks; `None` where it was never asked for a history.
+    ///
+    /// # Errors
+    /// [`Error::CorruptHistorySettings`], [`Error::Engine`].
+    pub fn history_settings(&self) -> Result<Option<History>, Error> {
+        History::stored(self.reader)
+    }
+
     /// How far the history of a token reaches and how much of it there is; `None` where nothing of it
     /// was ever kept.
     ///
