@@ -15,7 +15,18 @@
 //!
 //! This module knows no tables and no row types.
 
+mod value;
+
 pub(crate) use bincode::{BorrowDecode, Encode};
+pub use value::Value;
+
+/// What a key or a row says, or why that cannot be told.
+pub(crate) type Told = Result<Value, String>;
+
+/// That a key is none which this table has.
+pub(crate) fn no_key() -> String {
+    "the key is none that this table has".to_owned()
+}
 
 /// The greatest size of a row in memory that is decoded. bincode counts a number at its full width
 /// however short its encoding is, so this lies well above the length of any row.

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use crate::disk::{Disk, DiskLock};
 
 use super::Error;
-use super::base::Base;
-use super::base::Meta;
+use super::base::{self, Base, Meta};
 use super::journal::{self, Findings, Listing, scan};
 use super::memtable::Memtable;
 use super::open::LOCK;
 use super::read::{KeyRange, Reader, Scan};
-use super::recover::{Examination, examine, replay};
+use super::recover::{Examination, examine, open_over_overlay, replay};
 use super::row::{Lsn, Row, Table};
 use super::view::View;
 
@@ -87,9 +86,55 @@ impl Offline {
     }
 }
 
+/// What the next opening of the store on `disk` would find, without the state that it would have.
+pub(crate) fn verdict(disk: &dyn Disk) -> Result<Findings, Error> {
+    let _lock = lock_shared(disk)?;
+    match examine(disk)? {
+        Examination::Absent(_) => Err(Error::Missing { store: disk.label() }),
+        Examination::Store(found) => Ok(found.findings),
+    }
+}
+
+/// The base of a store as of its last checkpoint, whatever the journal holds.
+pub(crate) struct BaseAlone {
+    pub(crate) meta: Meta,
+    view: View,
+    /// The overlay's handle, which the view reads through.
+    _base: Base,
+    _lock: Option<Box<dyn DiskLock>>,
+}
+
+impl BaseAlone {
+    /// Reads the base on `disk`. While it is held, nobody opens the store for writing.
+    pub(crate) fn open(disk: &dyn Disk) -> Result<Self, Error> {
+        let lock = lock_shared(disk)?;
+        let names = disk.list("").map_err(Error::io("list", "the store"))?;
+        if !names.iter().any(|name| name == base::FILE_NAME) {
+            return Err(Error::Missing { store: disk.label() });
+        }
+        let (opened, _, _) = open_over_overlay(disk)?;
+        let meta = opened.meta()?;
+        let base = Arc::new(opened.snapshot()?);
+        let active = Arc::new(Memtable::new());
+        let view = View { active, frozen: None, base, base_written_bytes: 0 };
+        Ok(Self { meta, view, _base: opened, _lock: lock })
+    }
+}
+
+impl Reader for BaseAlone {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
+        Ok(self.view.get(table, key, Lsn::MAX)?)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange) -> Scan<'_> {
+        let rows = self.view.scan(table, &range, Lsn::MAX);
+        Box::new(rows.map(|row| row.map_err(Error::from)))
+    }
+}
+
 /// A store that was copied without its lock file, or lies where nothing can be locked, is read as it
 /// is; one that is open is not read.
-fn lock_shared(disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, Error> {
+pub(super) fn lock_shared(disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, Error> {
     match disk.lock_shared(LOCK) {
         Ok(lock) => Ok(Some(lock)),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {

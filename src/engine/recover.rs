@@ -85,7 +85,8 @@ pub(crate) fn examine(disk: &dyn Disk) -> Result<Examination, Error> {
     Ok(Examination::Store(Box::new(found)))
 }
 
-fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity), Error> {
+/// The base on `disk` over an overlay, its length, and how closely it was looked at.
+pub(super) fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity), Error> {
     let io = |action| Error::io(action, base::FILE_NAME);
     let file = disk.open_read_only(base::FILE_NAME).map_err(io("open"))?;
     let len = file.len().map_err(io("measure"))?;

@@ -3,11 +3,15 @@
 //! [`Report`] says what state a store is in and how its log ends, with the verdict that the next
 //! opening would reach.
 
+mod log;
+mod repair;
+mod rows;
+
 use std::path::Path;
 
 use crate::clock::Timestamp;
 use crate::disk::{Disk, RealDisk};
-use crate::engine::journal::Ending;
+use crate::engine::journal::{Ending, Findings};
 use crate::engine::{Lsn, Offline, Table};
 use crate::ledger;
 use crate::operations;
@@ -15,6 +19,14 @@ use crate::price_status;
 use crate::processed;
 use crate::store::{Error, Identity, STORE};
 use crate::tokens::{self, TOKENS};
+
+pub use crate::codec::Value;
+pub use log::{
+    BreakVerdict, Log, LogBase, LogBreak, LogCommit, LogEntries, LogEntry, LogFault, LogReversed,
+    LogSegment, LogVerdict, RowChange, SegmentEnd, StoreVerdict,
+};
+pub use repair::Repair;
+pub use rows::{DecodedRow, KnownAssets, decode_row};
 
 /// What lies in a store's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +166,7 @@ impl Report {
             kept_segments: offline.listing.kept.len() as u64,
             base_bytes: offline.base_len,
             tables: tables(&offline)?,
-            stepped_over: stepped_over(&offline),
+            stepped_over: stepped_over(&offline.findings),
         })
     }
 
@@ -215,7 +227,7 @@ fn table_name(table: Table) -> &'static str {
     }
 }
 
-fn stepped_over(offline: &Offline) -> Vec<Place> {
-    let places = offline.findings.stepped_over.iter();
+fn stepped_over(findings: &Findings) -> Vec<Place> {
+    let places = findings.stepped_over.iter();
     places.map(|place| Place { file: place.file.clone(), offset: place.offset }).collect()
 }

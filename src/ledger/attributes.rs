@@ -51,9 +51,9 @@ type Value = Option<Box<[u8]>>;
 
 #[derive(Encode, BorrowDecode)]
 pub(super) struct AttributeRow<'b> {
-    version: u64,
-    at: i64,
-    value: Option<&'b [u8]>,
+    pub(super) version: u64,
+    pub(super) at: i64,
+    pub(super) value: Option<&'b [u8]>,
 }
 
 fn key(position: PositionId, name: &str) -> Vec<u8> {

@@ -71,8 +71,8 @@ const HALT: &[u8] = b"halt";
 
 #[derive(Encode, BorrowDecode)]
 pub(super) struct HaltRow<'b> {
-    at: i64,
-    reason: &'b str,
+    pub(super) at: i64,
+    pub(super) reason: &'b str,
 }
 
 /// Why trading is halted, if it is.

@@ -39,6 +39,7 @@ mod save;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
 mod transfer;
 mod tx;
 mod value;

@@ -38,6 +38,7 @@ mod scope;
 mod settle;
 mod status;
 mod sweep;
+pub(crate) mod told;
 mod under_way;
 mod undo;
 mod verify;

@@ -20,7 +20,7 @@ use super::status::{Call, FailureClass, Status, legal};
 use super::view::{Checkpoint, Operation, Operations};
 use super::{OPERATION_STATE, OperationId, OperationsMut};
 use crate::clock::Timestamp;
-use crate::codec::{BorrowDecode, Encode};
+use crate::codec::{BorrowDecode, Encode, Value};
 use crate::engine::Reader;
 use crate::ledger::{Effect, Entry, Hold, HoldKind, Ledger, Posted, Released};
 use crate::money::{Amount, Money};
@@ -215,6 +215,22 @@ impl ReportRow {
             released: released.collect(),
             duration_micros: u64::try_from(report.duration.as_micros()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// The report as a tree.
+    pub(super) fn told(self) -> Vec<(&'static str, Value)> {
+        let numbers = |numbers: &[u64]| Value::list(numbers, |number| Value::Number(*number));
+        let released = Value::list(&self.released, |(asset, units)| {
+            let token = asset.asset().map(|asset| Value::Token(asset.key().clone()));
+            let token = token.unwrap_or(Value::Absent);
+            Value::Fields(vec![("token", token), ("units", Value::shown(units))])
+        });
+        vec![
+            ("found", numbers(&self.found)),
+            ("outcomes", numbers(&self.outcomes)),
+            ("released", released),
+            ("micros", Value::Number(self.duration_micros)),
+        ]
     }
 
     fn shown(self) -> Option<RecoveryReport> {

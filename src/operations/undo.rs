@@ -6,7 +6,7 @@
 use super::error::Error;
 use super::row::{self, OperationRow};
 use super::{OperationId, OperationsMut, PositionId, UNDO};
-use crate::codec::{BorrowDecode, Encode};
+use crate::codec::{BorrowDecode, Encode, Value};
 use crate::engine::KeyRange;
 use crate::ledger::{self, AttributeBefore, EntryId, Ledger, Posted, Restored};
 
@@ -43,6 +43,21 @@ pub(super) struct StepRow {
     step: Step,
     /// What taking back this step and all before it may add to a commit.
     bytes: u32,
+}
+
+impl StepRow {
+    /// The step as a tree.
+    pub(super) fn told(self) -> Vec<(&'static str, Value)> {
+        match self.step {
+            Step::Entry(entry) => vec![("entry", Value::Number(entry))],
+            Step::Attribute { position, name, value, written } => vec![
+                ("position", Value::Number(position)),
+                ("attribute", Value::Text(name)),
+                ("before", Value::optional(value, Value::Bytes)),
+                ("written", Value::Number(written)),
+            ],
+        }
+    }
 }
 
 /// A step and the key of its row.

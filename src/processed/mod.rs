@@ -50,6 +50,7 @@ mod prune;
 #[cfg(test)]
 mod prune_tests;
 mod row;
+pub(crate) mod told;
 mod verify;
 #[cfg(test)]
 mod verify_tests;

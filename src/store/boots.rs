@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::codec::{self, BorrowDecode, Encode};
+use crate::codec::{self, BorrowDecode, Encode, Told, Value};
 use crate::engine::{MAX_COMMIT_BYTES, Reader, Table, Tx};
 
 use super::Error;
@@ -68,6 +68,15 @@ fn decode(bytes: &[u8]) -> Result<BootsRow, Error> {
         lsn: None,
         source: Box::new(source),
     })
+}
+
+/// What the row says, as a tree.
+pub(crate) fn told(bytes: &[u8]) -> Told {
+    let row: BootsRow = codec::decode(VERSION, bytes).map_err(|error| error.to_string())?;
+    let boots = Value::list(row.boots, |(at, clean)| {
+        Value::Fields(vec![("at", Value::time(at)), ("clean", Value::Flag(clean))])
+    });
+    Ok(Value::Fields(vec![("boots", boots)]))
 }
 
 /// The same row again, as the fuzzing wants it.

@@ -45,7 +45,7 @@ use boots::BootLog;
 use maintenance::MaintenanceLog;
 
 pub use boots::Boot;
-pub(crate) use boots::STORE;
+pub(crate) use boots::{STORE, told as boots_told};
 pub use error::Error;
 pub use handles::Refused;
 pub use health::{Health, HealthLimits, Level, Reason};

@@ -20,6 +20,7 @@ mod missing;
 mod row;
 mod sources;
 mod token;
+pub(crate) mod told;
 mod update;
 mod view;
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | a wrong argument, a bad input, or an error of the machine |
-//! | 2 | only from `info`: the log ends in a torn tail, which is not known to have been synced |
+//! | 2 | from `info` and `wal`: the log ends in a torn tail, which is not known to have been synced |
 //! | 3 | acknowledged data is damaged |
 //! | 4 | reserved |
 //! | 5 | the store is locked by another process, or of a version this program does not know |
@@ -87,6 +87,14 @@ pub(crate) enum Failure {
         #[from]
         source: io::Error,
     },
+    #[error("{}", of_log(source))]
+    Log { source: highwater::Error },
+    #[error(
+        "the log is damaged in {breaks} places: acknowledged bytes were lost; keep a copy of the files as they are before anything else"
+    )]
+    DamagedLog { breaks: u64 },
+    #[error("the store is damaged and was not repaired; copy its directory before anything else")]
+    NotRepaired,
     /// Already told by the report that was printed.
     #[error("the log ends in a torn tail")]
     TornTail,
@@ -105,7 +113,8 @@ impl Failure {
             Self::Print { source } if source.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::TornTail => 2,
             Self::BrokenMarks { .. } => 3,
-            Self::Store { source, .. } => store_code(source),
+            Self::DamagedLog { .. } | Self::NotRepaired => 3,
+            Self::Store { source, .. } | Self::Log { source } => store_code(source),
             _ => 1,
         }
     }
@@ -158,6 +167,17 @@ fn of_store(directory: &Path, error: &highwater::Error) -> String {
     match advice(error) {
         Some(advice) => format!("{message}; {advice}"),
         None => message,
+    }
+}
+
+/// What reading a log answered, and what to do about it.
+fn of_log(error: &highwater::Error) -> String {
+    match (error, advice(error)) {
+        (highwater::Error::Missing { path }, _) => {
+            format!("there is no log at {}: name a store's directory or segments", path.display())
+        }
+        (error, Some(advice)) => format!("{}; {advice}", one_line(error)),
+        (error, None) => one_line(error),
     }
 }
 

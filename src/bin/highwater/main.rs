@@ -3,7 +3,8 @@
 //! in, and does what is due in it.
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
-//! does stands in the module of its name. Only `replay`, `import` and `maintain` write to a store.
+//! does stands in the module of its name. Only `replay`, `import`, `maintain` and `repair` write to a
+//! store.
 
 mod batches;
 mod claims;
@@ -21,12 +22,14 @@ mod market;
 mod missing;
 mod print;
 mod reference;
+mod repair;
 mod replay;
 mod store_argument;
 mod summary;
 mod time;
 mod tokens;
 mod trades;
+mod wal;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -63,9 +66,15 @@ enum Command {
     /// Tell what state a store is in, a crashed or damaged one too; never writes
     #[command(after_help = info::EXAMPLES)]
     Info(info::Arguments),
+    /// Read the log commit by commit, damaged or beside a running bot; never writes
+    #[command(subcommand)]
+    Wal(wal::Command),
     /// Tell what somebody should know of operations and books; never writes
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
+    /// Cut the log of a store that refuses to open, and keep what is cut
+    #[command(after_help = repair::EXAMPLES)]
+    Repair(repair::Arguments),
     /// Do what is due: late operations go, old rows are purged
     #[command(after_help = maintain::EXAMPLES)]
     Maintain(maintain::Arguments),
@@ -79,7 +88,7 @@ Examples:
   highwater info /tmp/demo
 
 Exit codes: 0 done; 1 wrong usage, bad input or an error of the machine; 2 the log ends in a torn \
-tail, not known to have been synced (info); 3 acknowledged data is damaged; 4 is reserved; 5 the \
+tail, not known to have been synced (info, wal); 3 acknowledged data is damaged; 4 is reserved; 5 the \
 store is locked or of an unknown version.";
 
 fn main() -> ExitCode {
@@ -111,7 +120,9 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Claims(arguments) => claims::run(arguments, &mut out),
         Command::History(arguments) => history::run(arguments, &mut out),
         Command::Info(arguments) => info::run(arguments, &mut out),
+        Command::Wal(command) => wal::run(command, &mut out),
         Command::Health(arguments) => health::run(arguments, &mut out),
+        Command::Repair(arguments) => repair::run(arguments, &mut out),
         Command::Maintain(arguments) => maintain::run(arguments, &mut out),
     };
     // What was printed before a failure is printed all the same.

@@ -298,6 +298,7 @@ pub(crate) struct CommitRef<'a> {
     pub(crate) header: CommitHeader<'a>,
     /// All its bytes, the length field included.
     pub(crate) bytes: &'a [u8],
+    pub(crate) row_count: u32,
     rows: &'a [u8],
 }
 
@@ -337,7 +338,8 @@ pub(crate) fn decode_commits(mut payload: &[u8], count: u32) -> Option<Vec<Commi
     (payload.len() < ALIGNMENT as usize && payload.iter().all(|byte| *byte == 0)).then_some(commits)
 }
 
-fn decode_commit(bytes: &[u8]) -> Option<CommitRef<'_>> {
+/// The commit whose bytes, the length field included, these are, or `None` where they are none.
+pub(crate) fn decode_commit(bytes: &[u8]) -> Option<CommitRef<'_>> {
     let body = bytes.get(4..)?;
     let fixed = body.get(..10)?;
     let note_end = 10 + usize::from(fixed[9]);
@@ -357,7 +359,7 @@ fn decode_commit(bytes: &[u8]) -> Option<CommitRef<'_>> {
         finishing: fixed[8] & COMMIT_FINISHING != 0,
         note,
     };
-    rest.is_empty().then_some(CommitRef { header, bytes, rows })
+    rest.is_empty().then_some(CommitRef { header, bytes, row_count, rows })
 }
 
 fn split_row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
@@ -372,6 +374,24 @@ fn split_row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
         _ => return None,
     };
     Some((RowRef { table: Table(fixed[0]), key, row }, &bytes[row_end..]))
+}
+
+/// The checksum that a batch header states of itself, and the one that its bytes have.
+pub(crate) fn batch_header_checksums(bytes: &[u8]) -> Option<(u32, u32)> {
+    let bytes = bytes.get(..BATCH_HEADER_LEN as usize)?;
+    Some((u32_at(bytes, 44), crc32fast::hash(&bytes[..44])))
+}
+
+/// The same of a segment header.
+pub(crate) fn segment_header_checksums(bytes: &[u8]) -> Option<(u32, u32)> {
+    let bytes = bytes.get(..SEGMENT_HEADER_LEN as usize)?;
+    Some((u32_at(bytes, 76), crc32fast::hash(&bytes[..76])))
+}
+
+/// The salt that the bytes of a whole batch header name, whatever segment that is of.
+pub(crate) fn salt_of_whole_header(bytes: &[u8]) -> Option<u64> {
+    let salt = u64_at(bytes.get(..BATCH_HEADER_LEN as usize)?, 24);
+    BatchHeader::decode(bytes, salt).map(|_| salt)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

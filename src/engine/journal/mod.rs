@@ -13,8 +13,10 @@ mod error;
 mod format;
 mod group;
 mod park;
+mod reader;
 mod restart;
 mod room;
+mod salvage;
 mod scan;
 mod segment;
 mod tasks;
@@ -32,11 +34,13 @@ use super::sync::{Mutex, MutexGuard};
 
 pub(crate) use error::is_full;
 pub use error::{Error, Problem};
-pub(crate) use format::{CommitHeader, VERSION, encode_commit};
+pub(crate) use format::{CommitHeader, CommitRef, Next, VERSION, decode_commit, encode_commit};
 pub use group::Poison;
 pub(crate) use group::{Aftermath, Failure, Goal, GroupCommit, largest_commit};
+pub(crate) use reader::{Break, Fault, SegmentReader, Step};
 pub(crate) use restart::{Measure, Restart};
 pub(crate) use room::{Room, RoomOptions};
+pub(crate) use salvage::{Salvage, salvage};
 pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, belongs_to_a_store, scan};
 pub(crate) use segment::{DIRECTORY, Listing, Segment, old_name, wal_name};
 

@@ -74,6 +74,11 @@ impl Room {
         }
     }
 
+    /// Gives no number up to this one to a segment.
+    pub(crate) fn number_above(&mut self, number: u64) {
+        self.next_number = self.next_number.max(number + 1);
+    }
+
     /// Bytes of all segments: those of the log, kept ones and spares.
     pub(crate) fn disk_bytes(&self) -> u64 {
         let kept: u64 = self.kept.iter().map(|kept| kept.len).sum();

@@ -90,9 +90,9 @@ pub(crate) struct Findings {
 }
 
 /// An opened segment whose header was found right.
-struct Opened {
-    header: SegmentHeader,
-    window: Window,
+pub(super) struct Opened {
+    pub(super) header: SegmentHeader,
+    pub(super) window: Window,
 }
 
 /// Reads the journal and hands every valid batch up to the first break that matters to `visit`, in
@@ -150,7 +150,7 @@ fn open_segments(
 }
 
 /// Whether a segment ends with an end batch that names the other.
-fn leads_to(segment: &mut Opened, other: Option<&Opened>) -> Result<bool, Error> {
+pub(super) fn leads_to(segment: &mut Opened, other: Option<&Opened>) -> Result<bool, Error> {
     let Some(other) = other else { return Ok(false) };
     let (mut offset, mut last) = (SEGMENT_HEADER_LEN, None);
     while let Some((at, header)) = segment.window.next_header(offset, segment.header.salt)? {
@@ -181,7 +181,8 @@ fn check_anchor(opened: &[Opened], anchor: &Anchor) -> Result<(), Error> {
     }
 }
 
-fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened, Error> {
+/// Opens a segment whose header is right in all respects.
+pub(super) fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened, Error> {
     let name = wal_name(number);
     let (file, len) = open_file(disk, &name)?;
     let corrupt = |problem| Error::corrupt(&name, 0, anchor.checkpoint + 1, problem);
@@ -218,7 +219,8 @@ pub(crate) fn belongs_to_a_store(disk: &dyn Disk, number: u64) -> Result<bool, E
     Ok(header.restart_lsn != 0 || batch.is_some())
 }
 
-fn open_file(disk: &dyn Disk, name: &str) -> Result<(Arc<dyn DiskFile>, u64), Error> {
+/// Opens a file, and measures it.
+pub(super) fn open_file(disk: &dyn Disk, name: &str) -> Result<(Arc<dyn DiskFile>, u64), Error> {
     let file = disk.open_read_only(name).map_err(Error::io("open", name, 0))?;
     let len = file.len().map_err(Error::io("measure", name, 0))?;
     Ok((file, len))
@@ -232,7 +234,7 @@ struct Place {
 }
 
 /// The walk through all segments, batch by batch.
-struct Walk {
+pub(super) struct Walk {
     checkpoint: Lsn,
     /// The base's segment: the first that can hold a commit above the checkpoint.
     base_segment: u64,
@@ -250,7 +252,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(segments: &[Opened], anchor: &Anchor) -> Self {
+    pub(super) fn new(segments: &[Opened], anchor: &Anchor) -> Self {
         let found = segments.iter().map(|segment| SegmentFound {
             number: segment.header.number,
             file_len: segment.header.file_len,
@@ -274,8 +276,18 @@ impl Walk {
     }
 
     /// E, as far as the walk has come: the first LSN above C without a valid batch.
-    fn needed(&self) -> Lsn {
+    pub(super) fn needed(&self) -> Lsn {
         self.next.max(self.checkpoint + 1)
+    }
+
+    /// D, as far as the walk has come.
+    pub(super) fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    /// The number of the segment in which the last batch was accepted; 0 where there is none to read.
+    pub(super) fn ends_in(&self) -> u64 {
+        self.found.get(self.place.segment).map_or(0, |found| found.number)
     }
 
     fn file(&self, segment: usize) -> String {
@@ -284,7 +296,7 @@ impl Walk {
 
     /// Goes on to a segment; false where it is to be passed by. After an end batch that named a
     /// successor that is the one to come; numbers between were burnt when making a segment failed.
-    fn enter(&mut self, index: usize, segment: &Opened) -> Result<bool, Error> {
+    pub(super) fn enter(&mut self, index: usize, segment: &Opened) -> Result<bool, Error> {
         if let Some((number, salt)) = self.announced {
             let corrupt = |problem| Error::corrupt(&wal_name(number), 0, self.needed(), problem);
             if segment.header.number < number {
@@ -308,7 +320,7 @@ impl Walk {
         Ok(true)
     }
 
-    fn read<E: From<Error>>(
+    pub(super) fn read<E: From<Error>>(
         &mut self,
         index: usize,
         segment: &mut Opened,

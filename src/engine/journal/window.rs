@@ -33,6 +33,27 @@ impl Window {
         self.buffer = Vec::new();
     }
 
+    /// Forgets what was read, so that it is read again: beside a writer it may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// The CRC of `len` bytes from `offset` on, read in pieces, or `None` where the segment ends
+    /// before.
+    pub(crate) fn crc(&mut self, mut offset: u64, len: u64) -> Result<Option<u32>, Error> {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut left = len;
+        while left > 0 {
+            let piece = left.min(WINDOW_BYTES);
+            let Some(bytes) = self.bytes(offset, piece)? else {
+                return Ok(None);
+            };
+            hasher.update(bytes);
+            (offset, left) = (offset + piece, left - piece);
+        }
+        Ok(Some(hasher.finalize()))
+    }
+
     /// Forgets what lies behind `end`.
     pub(crate) fn cut(&mut self, end: u64) {
         self.end = self.end.min(end);

@@ -21,6 +21,7 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+pub(super) mod told;
 mod verify;
 
 pub use admit::Recorded;

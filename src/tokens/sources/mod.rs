@@ -13,6 +13,7 @@ mod row;
 mod session;
 #[cfg(test)]
 mod tests;
+pub(super) mod told;
 mod view;
 mod write;
 

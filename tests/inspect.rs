@@ -1,0 +1,13 @@
+//! The log as its reader tells it: whole, torn, damaged, made up, and beside a bot that appends.
+#![cfg(feature = "simulation")]
+
+mod inspect {
+    mod agreement;
+    mod bits;
+    mod hostile;
+    mod live;
+    mod repair;
+    mod rows;
+    mod story;
+    mod world;
+}

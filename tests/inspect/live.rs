@@ -1,0 +1,57 @@
+//! Beside a bot that has the store open: what comes is told, and nothing is disturbed.
+
+use highwater::inspect::{Log, LogBase, LogEntry, StoreVerdict};
+
+use super::world::{live, log, open, options, read};
+use highwater::disk::SimulatedDisk;
+
+/// The lock belongs to the bot. The log can be read all the same, and a clean answer comes out.
+#[test]
+fn a_log_is_read_while_the_store_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = options(41).open(directory.path()).unwrap();
+    live(&store, 1, 5);
+    let log = Log::open(directory.path()).unwrap();
+    assert_eq!(*log.base(), LogBase::InUse);
+    let verdict = log.verify().unwrap();
+    assert_eq!(verdict.store, StoreVerdict::InUse);
+    assert!(!verdict.is_damaged() && !verdict.has_torn_tail(), "{verdict:?}");
+    assert!(verdict.commits > 8);
+    live(&store, 20, 5);
+    assert!(log.verify().unwrap().commits > verdict.commits);
+    store.close().unwrap();
+}
+
+/// Whoever follows hears every commit once: over the ends of segments, a crash, and the next opening.
+#[test]
+fn a_follower_hears_every_commit_once() {
+    let disk = SimulatedDisk::new(42);
+    let store = open(&disk, 42);
+    let mut follower = log(&disk).follow().unwrap();
+    let mut heard = Vec::new();
+    let mut listen = |heard: &mut Vec<u64>| {
+        for entry in follower.by_ref() {
+            match entry.unwrap() {
+                LogEntry::Commit(commit) => heard.push(commit.lsn),
+                LogEntry::Break(found) => panic!("{found:?}"),
+                _ => {}
+            }
+        }
+    };
+    for from in 0..6 {
+        live(&store, 100 * from + 1, 80);
+        if from == 3 {
+            store.checkpoint().unwrap();
+        }
+        listen(&mut heard);
+        assert_eq!(*heard.last().unwrap(), read(&disk).lsns().into_iter().max().unwrap());
+    }
+    store.close().unwrap();
+    let store = open(&disk, 43);
+    live(&store, 1_000, 3);
+    listen(&mut heard);
+    let last = *heard.last().unwrap();
+    assert_eq!(heard, (1..=last).collect::<Vec<_>>());
+    assert_eq!(last, *read(&disk).lsns().last().unwrap());
+    drop(store);
+}
