@@ -13,4 +13,5 @@ mod cli {
     mod missing;
     mod place;
     mod replay;
+    mod wal;
 }

@@ -3,6 +3,7 @@
 //! [`Report`] says what state a store is in and how its log ends, with the verdict that the next
 //! opening would reach.
 
+mod diff;
 mod log;
 mod repair;
 mod rows;
@@ -21,6 +22,7 @@ use crate::store::{Error, Identity, STORE};
 use crate::tokens::{self, TOKENS};
 
 pub use crate::codec::Value;
+pub use diff::{ChangedRow, DiffError, diff, diff_on};
 pub use log::{
     BreakVerdict, Log, LogBase, LogBreak, LogCommit, LogEntries, LogEntry, LogFault, LogReversed,
     LogSegment, LogVerdict, RowChange, SegmentEnd, StoreVerdict,

@@ -61,7 +61,9 @@ fn read_key(table: Table, bytes: &[u8]) -> Option<Fields> {
         SLOTS => {
             let account = name(&mut key)?;
             let asset = Value::Number(key.u32()?.into());
-            vec![("account", account), ("asset", asset), ("tag", Value::text(key.text()?))]
+            let tag = key.text()?;
+            let tag = if tag.is_empty() { Value::Absent } else { Value::text(tag) };
+            vec![("account", account), ("asset", asset), ("tag", tag)]
         }
         LOTS => vec![("position", number(&mut key)?), ("lot", number(&mut key)?)],
         FILLS => {

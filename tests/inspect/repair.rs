@@ -128,6 +128,9 @@ fn an_open_store_is_not_repaired() {
 #[test]
 fn a_repair_is_all_or_nothing_at_every_power_cut() {
     let (sound, lost) = damaged(70);
+    let name = wal(&sound);
+    let bytes = sound.read_file(&name);
+    let kept = name.replace("journal", &format!("repair-{}", at(0).as_micros()));
     let (mut refused, mut opened) = (0, 0);
     for nth in 0.. {
         let disk = sound.fork();
@@ -143,6 +146,7 @@ fn a_repair_is_all_or_nothing_at_every_power_cut() {
                 Ok(store) => {
                     opened += 1;
                     assert_eq!(store.snapshot().lsn(), lost - 1, "call {nth}, {style:?}");
+                    assert!(image.read_file(&kept) == bytes, "call {nth}, {style:?}: no copy");
                 }
                 Err(error) => {
                     refused += 1;

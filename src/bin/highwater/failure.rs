@@ -12,6 +12,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::print::counted;
 use crate::reference;
 use crate::trades::InputError;
 
@@ -90,9 +91,12 @@ pub(crate) enum Failure {
     #[error("{}", of_log(source))]
     Log { source: highwater::Error },
     #[error(
-        "the log is damaged in {breaks} places: acknowledged bytes were lost; keep a copy of the files as they are before anything else"
+        "the log has {}: acknowledged bytes were lost; keep a copy of the files as they are before anything else",
+        counted(*breaks, "damaged place")
     )]
     DamagedLog { breaks: u64 },
+    #[error(transparent)]
+    Diff(highwater::inspect::DiffError),
     #[error("the store is damaged and was not repaired; copy its directory before anything else")]
     NotRepaired,
     /// Already told by the report that was printed.
@@ -114,6 +118,7 @@ impl Failure {
             Self::TornTail => 2,
             Self::BrokenMarks { .. } => 3,
             Self::DamagedLog { .. } | Self::NotRepaired => 3,
+            Self::Diff(highwater::inspect::DiffError::Damaged(_)) => 3,
             Self::Store { source, .. } | Self::Log { source } => store_code(source),
             _ => 1,
         }

@@ -9,6 +9,7 @@
 mod batches;
 mod claims;
 mod columns;
+mod diff;
 mod discovery;
 mod failure;
 mod health;
@@ -72,6 +73,9 @@ enum Command {
     /// Tell what somebody should know of operations and books; never writes
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
+    /// Tell which rows differ between the states after two commits; never writes
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Arguments),
     /// Cut the log of a store that refuses to open, and keep what is cut
     #[command(after_help = repair::EXAMPLES)]
     Repair(repair::Arguments),
@@ -122,6 +126,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Info(arguments) => info::run(arguments, &mut out),
         Command::Wal(command) => wal::run(command, &mut out),
         Command::Health(arguments) => health::run(arguments, &mut out),
+        Command::Diff(arguments) => diff::run(arguments, &mut out),
         Command::Repair(arguments) => repair::run(arguments, &mut out),
         Command::Maintain(arguments) => maintain::run(arguments, &mut out),
     };

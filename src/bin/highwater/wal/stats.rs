@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, facts, json_line, table, visible};
+use crate::summary::peak_memory_bytes;
 use crate::time::rfc3339;
 
 use super::{Met, Which, failed};
@@ -49,6 +50,8 @@ struct Total {
     bytes: u64,
     largest_commit_bytes: u64,
     breaks: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -147,6 +150,7 @@ impl Counted {
 
     fn print(mut self, form: Form, out: &mut impl Write) -> Result<(), Failure> {
         self.total.kind = "log";
+        self.total.peak_memory_bytes = peak_memory_bytes();
         if form == Form::Json {
             json_line(out, &self.total)?;
             self.tables.values().try_for_each(|line| json_line(out, line))?;
