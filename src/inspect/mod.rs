@@ -1,4 +1,4 @@
-//! Looking at a store's files without opening it: nothing here ever writes.
+//! Looking at a store's files without opening it: nothing here ever writes but [`Repair`], told to.
 //!
 //! [`Report`] says what state a store is in and how its log ends, with the verdict that the next
 //! opening would reach.

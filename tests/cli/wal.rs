@@ -316,6 +316,13 @@ fn a_damaged_store_is_repaired() {
     stores.run("damaged", &["info"]).exits(0);
     stores.run("damaged", &["repair", "--write"]).exits(0);
     assert_eq!(open(&stores.path("damaged")).snapshot().lsn(), 3);
+    // Without its base nothing is made up, and the log is told all the same.
+    fs::remove_file(stores.path("crashed").join("base.redb")).unwrap();
+    stores
+        .run("crashed", &["repair", "--write"])
+        .exits(3)
+        .says("restore the directory from a copy");
+    assert_eq!(stores.run("crashed", &["wal", "list", "--json"]).exits(0).lines().len(), 6);
 }
 
 /// Which rows two commits are apart, and that a state which the files do not tell is not made up.

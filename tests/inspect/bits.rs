@@ -3,13 +3,13 @@
 use highwater::disk::{Disk, SimulatedDisk};
 use highwater::inspect::SegmentEnd;
 
-use super::world::{Read, killed, log, wal};
+use super::world::{Read, killed_young, log, wal};
 
 /// A flipped bit of the bytes in use is found, whichever it is; one behind them changes nothing that
 /// is told. `HIGHWATER_BITS=all` flips every bit of the room as well.
 #[test]
 fn every_bit_in_use_is_found() {
-    let store = killed(21);
+    let store = killed_young(21);
     let name = wal(&store);
     // The segment alone: without a base, every bit has to be found by the log itself.
     let disk = SimulatedDisk::new(1);

@@ -2,7 +2,7 @@
 
 use highwater::inspect::{BreakVerdict, LogFault, SegmentEnd, StoreVerdict};
 
-use super::world::{closed, killed, live, log, open, read, wal};
+use super::world::{closed, killed, live, lived, log, open, read, wal};
 
 /// Whoever has a crashed bot's directory wants every commit, in order, each once, with what it was.
 #[test]
@@ -27,15 +27,7 @@ fn every_commit_is_told_once_and_in_order() {
 /// a recovery copies what it found. The reader tells each once, and the other way round the same.
 #[test]
 fn what_a_recovery_copied_is_told_once() {
-    let mut disk = killed(2);
-    for opening in 0..3 {
-        let store = open(&disk, 2 + opening);
-        live(&store, 100 + 20 * opening as i64, 5);
-        if opening == 1 {
-            store.checkpoint().unwrap();
-        }
-        disk = disk.process_killed_image();
-    }
+    let disk = lived(2);
     let forwards = read(&disk);
     let last = *forwards.lsns().last().unwrap();
     assert_eq!(forwards.lsns(), (1..=last).collect::<Vec<_>>());

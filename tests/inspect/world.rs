@@ -76,6 +76,14 @@ pub(crate) fn killed(seed: u64) -> SimulatedDisk {
     disk.process_killed_image()
 }
 
+/// A store whose process was killed soon.
+pub(crate) fn killed_young(seed: u64) -> SimulatedDisk {
+    let disk = SimulatedDisk::new(seed);
+    let store = open(&disk, seed);
+    live(&store, 1, 1);
+    disk.process_killed_image()
+}
+
 /// A store that was closed.
 pub(crate) fn closed(seed: u64) -> SimulatedDisk {
     let disk = SimulatedDisk::new(seed);
@@ -83,6 +91,34 @@ pub(crate) fn closed(seed: u64) -> SimulatedDisk {
     live(&store, 1, 12);
     store.close().unwrap();
     disk
+}
+
+/// A store that was opened four times, killed each time, and checkpointed in between.
+pub(crate) fn lived(seed: u64) -> SimulatedDisk {
+    let mut disk = killed(seed);
+    for opening in 0..3 {
+        let store = open(&disk, seed + opening);
+        live(&store, 100 + 20 * opening as i64, 5);
+        if opening == 1 {
+            store.checkpoint().unwrap();
+            live(&store, 400, 5);
+        }
+        disk = disk.process_killed_image();
+    }
+    disk
+}
+
+/// A store with several segments of commits, two checkpoints behind it, and kept segments.
+pub(crate) fn grown(seed: u64) -> SimulatedDisk {
+    let disk = SimulatedDisk::new(seed);
+    let store = open(&disk, seed);
+    for from in 0..5 {
+        live(&store, 80 * from + 1, 70);
+        if from % 2 == 1 {
+            store.checkpoint().unwrap();
+        }
+    }
+    disk.process_killed_image()
 }
 
 pub(crate) fn log(disk: &SimulatedDisk) -> Log {

@@ -95,6 +95,11 @@ pub(crate) enum Failure {
         counted(*breaks, "damaged place")
     )]
     DamagedLog { breaks: u64 },
+    #[error(
+        "{}: a repair mends the log only and makes nothing up: restore the directory from a copy; what its log holds, `highwater wal dump` still tells",
+        one_line(source)
+    )]
+    BeyondRepair { source: highwater::Error },
     #[error(transparent)]
     Diff(highwater::inspect::DiffError),
     #[error("the store is damaged and was not repaired; copy its directory before anything else")]
@@ -117,7 +122,7 @@ impl Failure {
             Self::Print { source } if source.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::TornTail => 2,
             Self::BrokenMarks { .. } => 3,
-            Self::DamagedLog { .. } | Self::NotRepaired => 3,
+            Self::DamagedLog { .. } | Self::NotRepaired | Self::BeyondRepair { .. } => 3,
             Self::Diff(highwater::inspect::DiffError::Damaged(_)) => 3,
             Self::Store { source, .. } | Self::Log { source } => store_code(source),
             _ => 1,

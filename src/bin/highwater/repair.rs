@@ -73,7 +73,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     };
     let form = Form::from_flag(arguments.json);
     let failed = Failure::of_store(directory);
-    let plan = Repair::plan(directory).map_err(&failed)?;
+    let plan = Repair::plan(directory).map_err(|error| match error.is_corrupt() {
+        true => Failure::BeyondRepair { source: error },
+        false => failed(error),
+    })?;
     let listed = match plan.is_needed {
         true => list_lost(directory, &plan, form, out)?,
         false => 0,

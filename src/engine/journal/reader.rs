@@ -57,6 +57,8 @@ pub(crate) struct Break {
     pub(crate) behind: Option<Lsn>,
     /// Whether there is no whole header behind it in the segment.
     pub(crate) is_tail: bool,
+    /// Whether what is there can be of a commit that is needed: then an opening finds a torn tail.
+    pub(crate) is_torn: bool,
 }
 
 /// What stands next in a segment.
@@ -95,6 +97,8 @@ pub(crate) struct SegmentReader {
     offset: u64,
     /// The commit that comes next; 0 where that is not known.
     next: Lsn,
+    /// The first commit that is needed; 0 where that is not known.
+    needed: Lsn,
 }
 
 impl SegmentReader {
@@ -125,7 +129,18 @@ impl SegmentReader {
         };
         let name = name.to_owned();
         let offset = SEGMENT_HEADER_LEN;
-        Ok(Self { name, window, file, header, header_bytes, file_len, salt, offset, next: 0 })
+        Ok(Self {
+            name,
+            window,
+            file,
+            header,
+            header_bytes,
+            file_len,
+            salt,
+            offset,
+            next: 0,
+            needed: 0,
+        })
     }
 
     /// What the segment says of itself; `None` where that is damaged.
@@ -162,6 +177,11 @@ impl SegmentReader {
     /// Says which commit comes next.
     pub(crate) fn goes_on_with(&mut self, next: Lsn) {
         self.next = next;
+    }
+
+    /// Says which commit is the first that is needed.
+    pub(crate) fn needs(&mut self, needed: Lsn) {
+        self.needed = needed;
     }
 
     /// Looks again at what came last as if it had not been read yet; for whoever waits for more.
@@ -202,6 +222,7 @@ impl SegmentReader {
             first: header.first_lsn,
             behind: Some(header.next_lsn()),
             is_tail: false,
+            is_torn: true,
         };
         Ok(match header.kind {
             BatchKind::End => match Next::decode(payload) {
@@ -215,18 +236,18 @@ impl SegmentReader {
         })
     }
 
-    /// D as this segment says it from where the reader is on, from headers alone, and whether there is
-    /// any whole header at all.
-    pub(crate) fn vouched(&mut self) -> Result<(Lsn, bool), Error> {
+    /// D as this segment says it from where the reader is on, from headers alone, and the LSN of its
+    /// first whole header, if there is any.
+    pub(crate) fn vouched(&mut self) -> Result<(Lsn, Option<Lsn>), Error> {
         let restart = self.header.map_or(0, |header| header.restart_lsn.saturating_sub(1));
-        let (mut durable, mut any) = (restart, false);
-        let Some(salt) = self.salt else { return Ok((durable, any)) };
+        let (mut durable, mut first) = (restart, None);
+        let Some(salt) = self.salt else { return Ok((durable, first)) };
         while let Some((at, header)) = self.window.next_header(self.offset, salt)? {
             durable = durable.max(header.durable_lsn);
-            any = true;
+            first.get_or_insert(header.first_lsn);
             self.offset = at + header.batch_len();
         }
-        Ok((durable, any))
+        Ok((durable, first))
     }
 
     /// The first commit in the segment, from headers alone.
@@ -274,18 +295,42 @@ impl SegmentReader {
             let (stored, computed) = (header.payload_crc, computed.unwrap_or_default());
             let fault = Fault::Payload(Checksums { stored, computed });
             let is_tail = self.window.next_header(offset + bytes, header.salt)?.is_none();
-            return Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail }));
+            return Ok(Look::Break(Break {
+                offset,
+                bytes,
+                fault,
+                first,
+                behind,
+                is_tail,
+                is_torn: true,
+            }));
         }
         if self.next != 0 && header.first_lsn < self.next {
             // What stood there before counts; what comes next is what came next already.
             let behind = Some(self.next.max(header.next_lsn()));
             let (fault, is_tail) = (Fault::Repeated, false);
-            return Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail }));
+            return Ok(Look::Break(Break {
+                offset,
+                bytes,
+                fault,
+                first,
+                behind,
+                is_tail,
+                is_torn: true,
+            }));
         }
         if self.next != 0 && header.first_lsn > self.next {
             let (first, behind) = (self.next, Some(header.first_lsn));
             let (fault, bytes, is_tail) = (Fault::Gap, 0, false);
-            return Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail }));
+            return Ok(Look::Break(Break {
+                offset,
+                bytes,
+                fault,
+                first,
+                behind,
+                is_tail,
+                is_torn: true,
+            }));
         }
         Ok(Look::Batch(offset, header))
     }
@@ -322,7 +367,9 @@ impl SegmentReader {
         };
         let behind = behind.map(|(_, header)| header.first_lsn);
         let (first, is_tail) = (next, behind.is_none());
-        Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail }))
+        let needed = self.needed.max(next);
+        let is_torn = is_tail && self.window.traces_end(offset, salt, needed)? > offset;
+        Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail, is_torn }))
     }
 
     /// Whether the file holds another segment than it did when it was opened.

@@ -17,28 +17,32 @@ pub(super) struct Place {
 }
 
 /// What the headers of all segments say: needed only where there is a break.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Whole {
     /// D: everything up to here is known to have been synced.
     pub(super) durable: Lsn,
-    /// The last segment that holds a batch; all before it were synced to their ends.
-    pub(super) last_with_batch: Option<usize>,
+    /// The segments that hold a batch, each with its first LSN: all but the last were synced to their
+    /// ends.
+    with_batches: Vec<(usize, Lsn)>,
 }
 
 impl Whole {
     pub(super) fn of(planned: &[Planned], known: Lsn) -> Result<Self, Error> {
-        let mut whole = Self { durable: known, last_with_batch: None };
+        let mut whole = Self { durable: known, with_batches: Vec::new() };
         for (index, planned) in planned.iter().enumerate() {
             let Some(mut reader) = plan::open(&planned.source, None)? else { continue };
             let vouched = reader.vouched();
-            let (durable, any) =
+            let (durable, first) =
                 vouched.map_err(|error| plan::named(error, &planned.source.label))?;
             whole.durable = whole.durable.max(durable);
-            if any {
-                whole.last_with_batch = Some(index);
-            }
+            whole.with_batches.extend(first.map(|first| (index, first)));
         }
         Ok(whole)
+    }
+
+    /// The first LSN in the first segment behind this one that holds a batch.
+    pub(super) fn first_behind(&self, index: usize) -> Option<Lsn> {
+        self.with_batches.iter().find(|(later, _)| *later > index).map(|(_, first)| *first)
     }
 }
 

@@ -7,7 +7,10 @@ use crate::store::Error;
 use super::entry::{BreakVerdict, LogCommit, LogEntry};
 use super::{Log, plan};
 
-/// Everything in a log, the newest first. Memory follows the number of batches in one segment.
+/// How many bytes of batches are read at once.
+const RUN_BYTES: u64 = 256 * 1024;
+
+/// Everything in a log, the newest first. Memory follows the largest batch, as it does forwards.
 #[derive(Debug)]
 pub struct LogReversed {
     log: Log,
@@ -15,21 +18,27 @@ pub struct LogReversed {
     left: usize,
     /// What the present segment has, the last of it to come next.
     items: Vec<Item>,
-    /// Commits of the present batch, the last of them to come next.
+    /// Commits of the present run, the last of them to come next.
     commits: Vec<LogCommit>,
     is_over: bool,
 }
 
 #[derive(Debug)]
 enum Item {
-    /// A batch whose commits from `first` to `last` count.
-    Batch {
-        offset: u64,
-        first: Lsn,
-        last: Lsn,
-        behind: Option<BreakVerdict>,
-    },
+    Run(Run),
     Other(LogEntry),
+}
+
+/// Batches one after the other, whose commits from `first` to `last` count.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Where the first batch begins.
+    from: u64,
+    /// Where the last batch begins.
+    to: u64,
+    first: Lsn,
+    last: Lsn,
+    behind: Option<BreakVerdict>,
 }
 
 impl LogReversed {
@@ -45,9 +54,7 @@ impl LogReversed {
             }
             match self.items.pop() {
                 Some(Item::Other(entry)) => return Ok(Some(entry)),
-                Some(Item::Batch { offset, first, last, behind }) => {
-                    self.commits = self.batch(offset, first, last, behind)?;
-                }
+                Some(Item::Run(run)) => self.commits = self.commits_of(run)?,
                 None if self.left == 0 => return Ok(None),
                 None => {
                     self.left -= 1;
@@ -61,41 +68,45 @@ impl LogReversed {
         let mut items = Vec::new();
         for entry in self.log.segment_entries(index)? {
             match (entry?, items.last_mut()) {
-                (LogEntry::Commit(commit), Some(Item::Batch { offset, last, .. }))
-                    if *offset == commit.offset =>
+                (LogEntry::Commit(commit), Some(Item::Run(run)))
+                    if commit.offset - run.from < RUN_BYTES && commit.behind == run.behind =>
                 {
-                    *last = commit.lsn;
+                    (run.to, run.last) = (commit.offset, commit.lsn);
                 }
-                (LogEntry::Commit(commit), _) => items.push(Item::Batch {
-                    offset: commit.offset,
+                (LogEntry::Commit(commit), _) => items.push(Item::Run(Run {
+                    from: commit.offset,
+                    to: commit.offset,
                     first: commit.lsn,
                     last: commit.lsn,
                     behind: commit.behind,
-                }),
+                })),
                 (other, _) => items.push(Item::Other(other)),
             }
         }
         Ok(items)
     }
 
-    /// The commits of a batch that was whole a moment ago; none where the file was used again.
-    fn batch(
-        &self,
-        offset: u64,
-        first: Lsn,
-        last: Lsn,
-        behind: Option<BreakVerdict>,
-    ) -> Result<Vec<LogCommit>, Error> {
+    /// The commits of batches that were whole a moment ago; none where the file was used again.
+    fn commits_of(&self, run: Run) -> Result<Vec<LogCommit>, Error> {
         let source = &self.log.sources[self.left];
-        let Some(mut reader) = plan::open(source, None)? else { return Ok(Vec::new()) };
-        reader.seek(offset);
-        let step = reader.step().map_err(|error| plan::named(error, &source.label))?;
-        let Step::Commits { header, commits, .. } = step else { return Ok(Vec::new()) };
-        let numbered = (header.first_lsn..).zip(&commits);
-        let counting = numbered.filter(|(lsn, _)| (first..=last).contains(lsn));
-        Ok(counting
-            .map(|(lsn, commit)| LogCommit::new(lsn, commit, (&source.label, offset), behind))
-            .collect())
+        let mut found = Vec::new();
+        let Some(mut reader) = plan::open(source, None)? else { return Ok(found) };
+        reader.seek(run.from);
+        while reader.offset() <= run.to {
+            let step = reader.step().map_err(|error| plan::named(error, &source.label))?;
+            match step {
+                Step::Commits { offset, header, commits } => {
+                    let numbered = (header.first_lsn..).zip(&commits);
+                    let counting = numbered.filter(|(lsn, _)| (run.first..=run.last).contains(lsn));
+                    found.extend(counting.map(|(lsn, commit)| {
+                        LogCommit::new(lsn, commit, (&source.label, offset), run.behind)
+                    }));
+                }
+                Step::Room | Step::Recycled => break,
+                Step::End { .. } | Step::Break(_) => {}
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -165,7 +165,10 @@ impl LogEntries {
         let announced = self.announced;
         let salt = announced.filter(|(number, _)| Some(*number) == planned.number);
         let opened = plan::open(&planned.source, salt.map(|(_, salt)| salt))?;
-        let Some(mut reader) = opened else { return Ok(()) };
+        let Some(mut reader) = opened else {
+            self.lose_place();
+            return Ok(());
+        };
         let label = planned.source.label.clone();
         let segment = LogSegment {
             file: label.to_string(),
@@ -196,6 +199,7 @@ impl LogEntries {
         }
         let goes_on = self.store.is_some() || salt.is_some();
         reader.goes_on_with(if goes_on && planned.restart_lsn == 0 { self.position } else { 0 });
+        reader.needs(self.checkpoint.map_or(0, |(lsn, _)| lsn + 1));
         if !goes_on {
             self.next = 0;
         }
@@ -306,11 +310,19 @@ impl LogEntries {
                 self.queue.push_back(LogEntry::Segment(current.segment));
                 return Ok(());
             }
-            // What it held is in a later segment, or in the base.
-            Step::Recycled => return Ok(()),
+            Step::Recycled => {
+                self.lose_place();
+                return Ok(());
+            }
         }
         self.current = Some(current);
         Ok(())
+    }
+
+    /// A segment went while the log was read: the bot let the oldest go. What it held is in the base, and
+    /// the story goes on with what is still there.
+    fn lose_place(&mut self) {
+        (self.next, self.position, self.announced) = (0, 0, None);
     }
 
     fn take_break(&mut self, current: &mut Current, found: &Break) -> Result<(), Error> {
@@ -365,19 +377,23 @@ impl LogEntries {
             return Ok(BreakVerdict::Covered);
         }
         let checkpoint = self.checkpoint.map_or(0, |(lsn, _)| lsn);
-        if found.behind.is_some_and(|behind| behind <= checkpoint + 1) {
+        let known = self.durable.max(checkpoint);
+        let whole = match &mut self.whole {
+            Some(whole) => whole,
+            none => none.insert(Whole::of(&self.planned, known)?),
+        };
+        let later = whole.first_behind(current.index);
+        // At the end of a segment the next one says what is lost.
+        let behind = if found.is_tail { later } else { found.behind };
+        let is_in_base = match behind {
+            Some(behind) => behind <= checkpoint + 1,
+            None => !found.is_torn && found.first <= checkpoint,
+        };
+        if is_in_base {
             return Ok(BreakVerdict::Covered);
         }
         let needed = found.first.max(checkpoint + 1);
-        let whole = match self.whole {
-            Some(whole) => whole,
-            None => {
-                let whole = Whole::of(&self.planned, self.durable.max(checkpoint))?;
-                *self.whole.insert(whole)
-            }
-        };
-        let is_acknowledged = needed <= whole.durable
-            || whole.last_with_batch.is_some_and(|last| current.index < last);
+        let is_acknowledged = needed <= whole.durable || later.is_some();
         Ok(if is_acknowledged { BreakVerdict::Damage } else { BreakVerdict::TornTail })
     }
 
