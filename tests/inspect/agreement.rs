@@ -1,10 +1,12 @@
 //! The reader and the opening never disagree on what can be opened.
 
+use std::collections::BTreeSet;
+
 use highwater::disk::SimulatedDisk;
 use highwater::inspect::BreakVerdict::{Covered, Damage};
 use highwater::inspect::{Report, StoreVerdict};
 
-use super::world::{closed, grown, killed, lived, log};
+use super::world::{closed, grown, killed, lived, log, read};
 
 /// Any damage to the log of a store: the verdict says damage where the opening refuses, a torn tail
 /// where it cuts, and of what an opening does not mind it says neither, or that it is covered.
@@ -56,6 +58,9 @@ fn judge(disk: &SimulatedDisk, met: &mut [u64; 3]) -> usize {
                 report.stepped_over.is_empty() || breaks(Covered) > 0,
                 "{report:?}, {verdict:?}"
             );
+            let told: BTreeSet<_> = read(disk).lsns().into_iter().collect();
+            let needed = report.checkpoint_lsn + 1..=report.last_lsn;
+            assert!(needed.clone().all(|lsn| told.contains(&lsn)), "{needed:?}: {told:?}");
             let in_reach = verdict.last_lsn.unwrap_or(0).max(report.checkpoint_lsn);
             assert!(in_reach >= report.last_lsn, "{report:?}, but {verdict:?}");
         }

@@ -20,6 +20,15 @@ fn a_log_is_read_while_the_store_is_open() {
     live(&store, 20, 5);
     assert!(log.verify().unwrap().commits > verdict.commits);
     store.close().unwrap();
+    // The same from its segments alone, by a directory and by files.
+    let whole = log.entries().unwrap().count();
+    let journal = directory.path().join("journal");
+    let alone = Log::open(&journal).unwrap();
+    assert_eq!(*alone.base(), LogBase::NotAsked);
+    assert_eq!(alone.entries().unwrap().count(), whole);
+    let one = Log::open(journal.join("00000000000000000001.wal")).unwrap();
+    assert_eq!((one.segment_count(), one.verify().unwrap().store), (1, StoreVerdict::NotAsked));
+    assert!(Log::open(directory.path().join("nothing")).is_err());
 }
 
 /// Whoever follows hears every commit once: over the ends of segments, a crash, and the next opening.

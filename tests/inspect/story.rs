@@ -114,3 +114,17 @@ fn a_torn_tail_is_no_damage() {
     let ends: Vec<_> = later.segments.iter().map(|segment| &segment.end).collect();
     assert!(ends.iter().any(|end| matches!(end, SegmentEnd::LeftOut { .. })), "{ends:?}");
 }
+
+/// Somebody copied a segment of another bot into the directory, one that a recovery wrote. It is told as
+/// what it is, and hides nothing of the log.
+#[test]
+fn a_segment_of_another_store_hides_nothing() {
+    let (disk, other) = (killed(7), lived(70));
+    let before = read(&disk).lsns();
+    let foreign = other.read_file(&wal(&other)).unwrap();
+    disk.write_file("journal/00000000000000000009.wal", &foreign);
+    let after = read(&disk);
+    assert_eq!(after.lsns(), before);
+    assert_eq!(after.breaks.last().unwrap().fault, LogFault::OtherSegment);
+    assert!(log(&disk).verify().unwrap().is_damaged());
+}

@@ -60,6 +60,8 @@ pub struct Log {
     sources: Vec<Source>,
     /// The store's disk, where this is a store.
     store: Option<Arc<dyn Disk>>,
+    /// As the base says it.
+    store_id: Option<[u8; 16]>,
     base: LogBase,
 }
 
@@ -106,7 +108,7 @@ impl Log {
                 if sources.is_empty() {
                     return Err(Error::Missing { path: path.to_owned() });
                 }
-                Ok(Self { sources, store: None, base: LogBase::NotAsked })
+                Ok(Self { sources, store: None, store_id: None, base: LogBase::NotAsked })
             }
         }
     }
@@ -120,8 +122,8 @@ impl Log {
         if !source::is_store(&*disk)? {
             return Err(Error::Missing { path: disk.label().into() });
         }
-        let base = base_of(&*disk)?;
-        Ok(Self { sources: source::of_store(&disk)?, store: Some(disk), base })
+        let (base, store_id) = base_of(&*disk)?;
+        Ok(Self { sources: source::of_store(&disk)?, store: Some(disk), store_id, base })
     }
 
     /// Single segments by their paths, in the order of their numbers.
@@ -142,7 +144,7 @@ impl Log {
                 source: error,
             })?;
         }
-        Ok(Self { sources, store: None, base: LogBase::NotAsked })
+        Ok(Self { sources, store: None, store_id: None, base: LogBase::NotAsked })
     }
 
     /// What was learnt of the base.
@@ -252,16 +254,18 @@ impl Log {
 
 /// What the base says of the log. Only a machine's fault and an unknown version are errors here:
 /// whatever else is wrong with the base, the log can be read.
-fn base_of(disk: &dyn Disk) -> Result<LogBase, Error> {
-    match BaseAlone::open(disk).map_err(Error::from) {
+fn base_of(disk: &dyn Disk) -> Result<(LogBase, Option<[u8; 16]>), Error> {
+    let base = match BaseAlone::open(disk).map_err(Error::from) {
         Ok(base) => {
-            Ok(LogBase::Checkpoint { lsn: base.meta.checkpoint, segment: base.meta.segment.number })
+            let (lsn, segment) = (base.meta.checkpoint, base.meta.segment.number);
+            return Ok((LogBase::Checkpoint { lsn, segment }, Some(base.meta.store_id)));
         }
-        Err(Error::Locked { .. }) => Ok(LogBase::InUse),
+        Err(Error::Locked { .. }) => LogBase::InUse,
         Err(Error::Missing { .. }) => {
-            Ok(LogBase::Unreadable { reason: "base.redb is missing".to_owned() })
+            LogBase::Unreadable { reason: "base.redb is missing".to_owned() }
         }
-        Err(error) if error.is_corrupt() => Ok(LogBase::Unreadable { reason: error.to_string() }),
-        Err(error) => Err(error),
-    }
+        Err(error) if error.is_corrupt() => LogBase::Unreadable { reason: error.to_string() },
+        Err(error) => return Err(error),
+    };
+    Ok((base, None))
 }

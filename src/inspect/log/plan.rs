@@ -26,29 +26,49 @@ pub(super) struct Planned {
     pub(super) number: Option<u64>,
 }
 
+/// What a restart segment says of those before it.
+#[derive(Clone, Copy, Debug)]
+struct Restarted {
+    store_id: [u8; 16],
+    limit: Lsn,
+    recovered: Lsn,
+}
+
 /// Looks at the headers of all segments. One that is gone meanwhile is left out.
 pub(super) fn plan(sources: &[Source]) -> Result<Vec<Planned>, Error> {
-    let (mut limit, mut recovered) = (Lsn::MAX, Lsn::MAX);
+    let mut restarted: Option<Restarted> = None;
     let mut planned = Vec::with_capacity(sources.len());
     for source in sources.iter().rev() {
         let Some(mut reader) = open(source, None)? else { continue };
         let header = reader.header().copied();
-        let restart_lsn = header.map_or(0, |header| header.restart_lsn);
+        let store_id = header.map(|header| header.store_id);
+        // Only a segment of the same store says anything of this one.
+        let behind = restarted.filter(|behind| store_id.is_none_or(|id| id == behind.store_id));
         planned.push(Planned {
             source: source.clone(),
-            limit,
-            recovered,
-            restart_lsn,
-            store_id: header.map(|header| header.store_id),
+            limit: behind.map_or(Lsn::MAX, |behind| behind.limit),
+            recovered: behind.map_or(Lsn::MAX, |behind| behind.recovered),
+            restart_lsn: header.map_or(0, |header| header.restart_lsn),
+            store_id,
             number: header.map(|header| header.number).or(source.number),
         });
-        if restart_lsn != 0 {
-            limit = reader.first_lsn()?.map_or(restart_lsn, |first| first.min(restart_lsn));
-            recovered = restart_lsn;
+        let own = |number| source.number.is_none_or(|named| named == number);
+        if let Some(header) = header.filter(|header| header.restart_lsn != 0 && own(header.number))
+        {
+            let recovered = header.restart_lsn;
+            let first = reader.first_lsn()?;
+            let limit = first.map_or(recovered, |first| first.min(recovered));
+            restarted = Some(Restarted { store_id: header.store_id, limit, recovered });
         }
     }
     planned.reverse();
     Ok(planned)
+}
+
+/// The store that these segments are of: the one that most of them name.
+pub(super) fn store_of(planned: &[Planned]) -> Option<[u8; 16]> {
+    let ids = || planned.iter().filter_map(|planned| planned.store_id);
+    ids().max_by_key(|id| ids().filter(|other| other == id).count())
 }
 
 /// Opens a segment; `None` where it is gone. One that was retired meanwhile has its other name.

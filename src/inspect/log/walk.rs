@@ -18,6 +18,7 @@ use super::{Log, LogBase};
 #[derive(Debug)]
 pub struct LogEntries {
     planned: Vec<Planned>,
+    store_id: Option<[u8; 16]>,
     index: usize,
     current: Option<Current>,
     queue: VecDeque<LogEntry>,
@@ -52,6 +53,7 @@ struct Current {
 impl LogEntries {
     pub(super) fn new(log: &Log, planned: Vec<Planned>) -> Result<Self, Error> {
         Ok(Self {
+            store_id: log.store_id.or_else(|| plan::store_of(&planned)),
             planned,
             index: 0,
             current: None,
@@ -244,14 +246,11 @@ impl LogEntries {
             };
             return vec![(fault, (0, current.reader.file_len().min(80)))];
         };
-        let other_store = || {
-            let ids = self.planned.iter().rev().filter_map(|planned| planned.store_id);
-            ids.into_iter().next().is_some_and(|id| id != header.store_id)
-        };
+        let other_store = self.store_id.is_some_and(|id| id != header.store_id);
         let other_number = current.planned.source.number.is_some_and(|n| n != header.number);
         let other_salt = salt.is_some_and(|salt| salt != header.salt);
         let mut faults = Vec::new();
-        if self.store.is_some() && (other_number || other_salt || other_store()) {
+        if self.store.is_some() && (other_number || other_salt || other_store) {
             faults.push((LogFault::OtherSegment, (0, 80)));
         }
         let file_len = current.reader.file_len();
@@ -365,7 +364,8 @@ impl LogEntries {
         if let Some(behind) = found.behind
             && self.next != 0
         {
-            self.next = self.next.max(behind);
+            // What a later restart segment has is still to come.
+            self.next = self.next.max(behind.min(current.planned.limit));
         }
         let label = current.planned.source.label.clone();
         self.queue.push_back(LogEntry::Break(breaks::told(found, label, verdict)));

@@ -59,11 +59,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let end = arguments.r#for.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let (mut met, mut is_new) = (Met::default(), arguments.all);
     loop {
-        let Some(entry) = entries.next() else {
+        let is_over = end.is_some_and(|end| Instant::now() >= end);
+        let Some(entry) = entries.next().filter(|_| !is_over || !is_new) else {
             // What was there when it began is over.
             is_new = true;
             out.flush()?;
-            if end.is_some_and(|end| Instant::now() >= end) {
+            if is_over {
                 return met.outcome();
             }
             sleep(PAUSE);

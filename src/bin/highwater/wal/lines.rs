@@ -1,6 +1,7 @@
 //! What commits, breaks and segments look like: lines for people, JSON lines for programs.
 
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use comfy_table::Table;
 use highwater::inspect::{
@@ -86,8 +87,9 @@ pub(super) fn commit_line(out: &mut impl Write, commit: &LogCommit) -> io::Resul
 
 /// A line, cut where a terminal ends.
 pub(super) fn line(out: &mut impl Write, text: &str) -> io::Result<()> {
-    let width = Table::new().width().map_or(usize::MAX, usize::from);
-    match text.char_indices().nth(width) {
+    static WIDTH: LazyLock<usize> =
+        LazyLock::new(|| Table::new().width().map_or(usize::MAX, usize::from));
+    match text.char_indices().nth(*WIDTH) {
         Some((end, _)) => writeln!(out, "{}", &text[..end]),
         None => writeln!(out, "{text}"),
     }
