@@ -57,12 +57,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let mut printer = Printer { form, raw: false };
     let mut entries = log.follow().map_err(failed)?;
     let end = arguments.r#for.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let (mut met, mut is_new) = (Met::default(), arguments.all);
+    let (mut met, mut has_caught_up) = (Met::default(), false);
     loop {
         let is_over = end.is_some_and(|end| Instant::now() >= end);
-        let Some(entry) = entries.next().filter(|_| !is_over || !is_new) else {
+        let Some(entry) = entries.next().filter(|_| !is_over || !has_caught_up) else {
             // What was there when it began is over.
-            is_new = true;
+            has_caught_up = true;
             out.flush()?;
             if is_over {
                 return met.outcome();
@@ -75,7 +75,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         match &entry {
             LogEntry::Commit(commit) => {
                 learn(&mut assets, commit);
-                if is_new && chosen.lies_in_range(commit) && chosen.has_row(commit) {
+                let is_asked = has_caught_up || arguments.all;
+                if is_asked && chosen.lies_in_range(commit) && chosen.has_row(commit) {
                     match (arguments.rows, form) {
                         (true, _) => printer.commit(out, commit, &mut chosen, &assets)?,
                         (false, Form::Json) => lines::commit_json(out, commit, None)?,
