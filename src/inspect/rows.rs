@@ -10,6 +10,7 @@ use crate::engine::{KeyRange, Reader, Table};
 use crate::ledger;
 use crate::money::Asset;
 use crate::operations;
+use crate::price_status;
 use crate::processed;
 use crate::store::{Error, STORE, boots_told};
 use crate::tokens::{self, TOKENS};
@@ -72,6 +73,7 @@ fn told_key(table: Table, key: &[u8]) -> Told {
         Table(2..=19) => ledger::told::key(table, key),
         Table(24..=27) => processed::told::key(table, key),
         Table(32..=41) => operations::told::key(table, key),
+        Table(58..=59) => price_status::told::key(table, key),
         STORE => Ok(Value::Fields(vec![("row", Value::bytes(key))])),
         _ => Err("this release does not know the table".to_owned()),
     }
@@ -83,6 +85,7 @@ fn told_row(table: Table, key: &[u8], row: &[u8]) -> Told {
         Table(2..=19) => ledger::told::row(table, key, row),
         Table(24..=27) => processed::told::row(table, row),
         Table(32..=41) => operations::told::row(table, key, row),
+        Table(58..=59) => price_status::told::row(table, row),
         STORE => boots_told(row),
         _ => Err("this release does not know the table".to_owned()),
     }

@@ -17,6 +17,7 @@ mod row;
 mod status;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
 mod verify;
 mod view;
 

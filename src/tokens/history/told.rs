@@ -93,7 +93,7 @@ fn aside(aside: quarantine::Aside) -> Value {
     Value::Fields(vec![
         ("number", Value::Number(aside.number)),
         ("kept_at", Value::time(aside.kept_at)),
-        ("current", Value::shown(&aside.current)),
+        ("jumps_from", Value::shown(&aside.jumps_from)),
     ])
 }
 
