@@ -16,7 +16,7 @@ use super::bytes::Bytes;
 use crate::disk::SimulatedDisk;
 use crate::engine::journal::Ending;
 use crate::engine::{Lsn, Offline};
-use crate::inspect::Report;
+use crate::inspect::{BreakVerdict, Log, LogBreak, Report};
 use crate::store::{Error, ReadOnly, Store};
 
 /// Above this an LSN was forged; writing on from there would pass what is ever believed.
@@ -102,6 +102,7 @@ impl Judge<'_> {
         let looked = self.look(disk);
         if self.way & 1 != 0 {
             self.reports_the_same(&looked, disk);
+            self.tells_the_same(&looked, disk);
         }
         assert_eq!(disk.calls(), 0, "{name}: reading wrote");
         let opened = options().open_on(Arc::new(disk.clone()));
@@ -138,6 +139,33 @@ impl Judge<'_> {
         let found = found.as_ref().map(|found| (found.last, torn(found)));
         assert_eq!(report.as_ref().ok(), found.as_ref().ok(), "{}", self.image.name);
         assert_eq!(report.err().as_ref(), found.err(), "{}: two reasons", self.image.name);
+    }
+
+    /// The reader of logs tells everything that can be read, and judges it as the opening does.
+    fn tells_the_same(&self, found: &Result<Found, String>, disk: &SimulatedDisk) {
+        let name = self.image.name;
+        let verdict = Log::open_on(Arc::new(disk.clone())).and_then(|log| log.verify());
+        let verdict = match (verdict, found) {
+            (Ok(verdict), _) => verdict,
+            (Err(error), Ok(found)) => {
+                panic!("{name}: read up to {}, not told: {error}", found.last)
+            }
+            (Err(_), Err(_)) => return,
+        };
+        if let Ok(found) = found
+            && !self.done.forged
+        {
+            let torn = matches!(found.ending, Ending::TornTail { .. });
+            let is_damage = |found: &&LogBreak| found.verdict == BreakVerdict::Damage;
+            let damage = verdict.breaks.iter().find(is_damage);
+            assert_eq!((verdict.has_torn_tail(), damage), (torn, None), "{name}");
+            assert!(!found.steps_over || verdict.is_damaged(), "{name}: stepped over, not told");
+        }
+        if let Err(reason) = found {
+            // A creation that was cut short is no store, and no damage either.
+            let is_none = reason.starts_with("there is no store");
+            assert!(is_none || verdict.is_damaged(), "{name}: refused, not told: {reason}");
+        }
     }
 
     fn opened(&self, found: &Found, store: Store, disk: &SimulatedDisk) {
