@@ -97,6 +97,7 @@
 pub mod cache;
 mod clock;
 mod codec;
+pub mod copies;
 pub mod disk;
 mod engine;
 mod events;

@@ -6,6 +6,7 @@
 
 mod cli {
     mod claims;
+    mod copies;
     mod history;
     mod import;
     mod lists;
@@ -13,5 +14,8 @@ mod cli {
     mod missing;
     mod place;
     mod replay;
+    mod scene;
+    mod state;
+    mod unchanged;
     mod wal;
 }

@@ -11,6 +11,8 @@ mod bot;
 mod bounded;
 #[path = "crash/campaign.rs"]
 mod campaign;
+#[path = "crash/copies.rs"]
+mod copies;
 #[path = "crash/damage.rs"]
 mod damage;
 #[path = "crash/deals.rs"]

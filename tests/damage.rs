@@ -21,7 +21,11 @@ mod files;
 mod history;
 #[path = "damage/layout.rs"]
 mod layout;
+#[path = "damage/reads.rs"]
+mod reads;
 #[path = "damage/stores.rs"]
 mod stores;
 #[path = "damage/trial.rs"]
 mod trial;
+#[path = "damage/verified.rs"]
+mod verified;

@@ -54,6 +54,7 @@ hold_to_the_contract! {
     makes_directories_once
     puts_nothing_into_missing_directories
     renames_over_what_stood_there
+    renames_and_removes_whole_directories
     goes_on_with_a_removed_file
     refuses_names_that_leave_the_store
     locks_one_writer_or_many_readers
@@ -79,6 +80,35 @@ fn kind<T>(result: io::Result<T>) -> Option<ErrorKind> {
 
 mod contract {
     use super::*;
+
+    /// A copy is made in a directory of its own and gets its name in one step, which replaces nothing; what
+    /// did not come about is removed.
+    pub(super) fn renames_and_removes_whole_directories(disk: &dyn Disk) {
+        disk.make_dir("made").expect("the name is free");
+        disk.make_dir("made/inside").expect("the name is free");
+        put(disk, "made/a", b"1");
+        put(disk, "made/inside/b", b"2");
+        put(disk, "madeup", b"3");
+        disk.make_dir("taken").expect("the name is free");
+        assert_eq!(kind(disk.rename("made", "taken")), Some(ErrorKind::AlreadyExists));
+        assert_eq!(kind(disk.rename("made", "madeup")), Some(ErrorKind::AlreadyExists));
+        disk.rename("made", "whole").expect("the name is free");
+        disk.sync_dir("").expect("the disk is well");
+        assert_eq!(whole(&*disk.open("whole/a").expect("it was moved")), b"1");
+        assert_eq!(whole(&*disk.open("whole/inside/b").expect("it was moved")), b"2");
+        assert_eq!(whole(&*disk.open("madeup").expect("it was not")), b"3");
+        assert_eq!(kind(disk.open("made/a")), Some(ErrorKind::NotFound));
+        assert!(disk.list("made").expect("it is not there").is_empty());
+
+        assert_eq!(kind(disk.remove("whole/inside")), Some(ErrorKind::DirectoryNotEmpty));
+        disk.remove("whole/inside/b").expect("it is there");
+        disk.remove("whole/inside").expect("it is empty");
+        assert_eq!(kind(disk.create("whole/inside/b")), Some(ErrorKind::NotFound));
+        disk.remove("whole/a").expect("it is there");
+        disk.remove("whole").expect("it is empty");
+        disk.remove("taken").expect("it is empty");
+        assert_eq!(kind(disk.remove("taken")), Some(ErrorKind::NotFound));
+    }
 
     /// The least a disk can do: another handle reads what the first one wrote and synced.
     pub(super) fn keeps_what_is_written(disk: &dyn Disk) {

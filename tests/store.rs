@@ -5,6 +5,7 @@
 
 mod store {
     pub(crate) mod awaiting;
+    pub(crate) mod copies;
     pub(crate) mod failing;
     pub(crate) mod figures;
     pub(crate) mod health;

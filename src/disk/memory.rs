@@ -63,6 +63,26 @@ impl Tree {
         directory.is_empty() || self.directories.contains(directory)
     }
 
+    fn rename_directory(&mut self, from: &str, to: &str) -> io::Result<()> {
+        if self.files.contains_key(to) {
+            return Err(name::already_exists(to));
+        }
+        let moved = |name: String| name::moved(&name, from, to).unwrap_or(name);
+        self.directories = std::mem::take(&mut self.directories).into_iter().map(moved).collect();
+        let files = std::mem::take(&mut self.files).into_iter();
+        self.files = files.map(|(name, content)| (moved(name), content)).collect();
+        Ok(())
+    }
+
+    fn remove_directory(&mut self, name: &str) -> io::Result<()> {
+        let mut all = self.files.keys().chain(&self.directories);
+        if all.any(|other| name::directory_of(other) == name) {
+            return Err(name::not_empty(name));
+        }
+        self.directories.remove(name);
+        Ok(())
+    }
+
     /// Refuses a name whose directory is missing.
     fn check_place(&self, name: &str) -> io::Result<()> {
         let directory = name::directory_of(name);
@@ -121,6 +141,9 @@ impl Disk for MemoryDisk {
         if tree.directories.contains(to) {
             return Err(name::already_exists(to));
         }
+        if tree.directories.contains(from) {
+            return tree.rename_directory(from, to);
+        }
         let content = tree.files.remove(from).ok_or_else(|| name::not_found(from))?;
         tree.files.insert(to.to_owned(), content);
         Ok(())
@@ -128,7 +151,11 @@ impl Disk for MemoryDisk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         name::check(name)?;
-        self.tree().files.remove(name).map(drop).ok_or_else(|| name::not_found(name))
+        let mut tree = self.tree();
+        if tree.directories.contains(name) {
+            return tree.remove_directory(name);
+        }
+        tree.files.remove(name).map(drop).ok_or_else(|| name::not_found(name))
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {

@@ -17,6 +17,7 @@ mod pages;
 mod real;
 #[cfg(feature = "simulation")]
 pub mod simulated;
+mod within;
 
 use std::fmt;
 use std::io;
@@ -29,6 +30,7 @@ pub(crate) use overlay::Overlay;
 pub use real::RealDisk;
 #[cfg(feature = "simulation")]
 pub use simulated::{Call, CrashStyle, Fault, FaultPlan, SimulatedDisk};
+pub use within::Within;
 
 /// A directory of files that survives the process, and on a real disk the power.
 ///
@@ -62,10 +64,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Gives the file `from` the name `to`, replacing what stood there. Atomic: after a crash the
     /// file has one of the two names, never none and never both. `NotFound` where `from`, or the
-    /// directory of `to`, is missing.
+    /// directory of `to`, is missing. The same for a directory with all that is in it, which replaces
+    /// nothing: `AlreadyExists` where `to` is taken.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Removes a file. `NotFound` where there is none. Open handles go on working.
+    /// Removes a file, or a directory with nothing in it. `NotFound` where there is none. Open handles go
+    /// on working.
     fn remove(&self, name: &str) -> io::Result<()>;
 
     /// Makes all creations, renames and removals in `dir` (`""` is the store's own) durable.

@@ -33,6 +33,19 @@ pub(super) fn last_part(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
+/// What `name` is called once the directory or file `from` has the name `to`; none where that does not
+/// concern it.
+pub(super) fn moved(name: &str, from: &str, to: &str) -> Option<String> {
+    let rest = name.strip_prefix(from)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+}
+
+/// The error for a directory that is to be removed and holds something.
+pub(super) fn not_empty(name: &str) -> io::Error {
+    let message = format!("the directory {name:?} is not empty");
+    io::Error::new(io::ErrorKind::DirectoryNotEmpty, message)
+}
+
 /// The error for a name that is not there.
 pub(super) fn not_found(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("there is nothing named {name:?}"))

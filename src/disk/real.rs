@@ -122,13 +122,20 @@ impl Disk for RealDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let (from, to) = (self.path(from)?, self.path(to)?);
+        // The system would replace an empty directory without a word.
+        if from.is_dir() && to.symlink_metadata().is_ok() {
+            let taken = io::Error::from(io::ErrorKind::AlreadyExists);
+            return Err(failed("rename to", &to, &taken));
+        }
         std::fs::rename(&from, &to)
             .map_err(|error| failed(&format!("rename to {}", to.display()), &from, &error))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path(name)?;
-        std::fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))
+        let removed =
+            if path.is_dir() { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) };
+        removed.map_err(|error| failed("remove", &path, &error))
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {

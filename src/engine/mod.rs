@@ -10,6 +10,7 @@
 mod base;
 mod checkpoint;
 mod create;
+mod draft;
 #[cfg(test)]
 mod epoch_tests;
 mod error;
@@ -33,6 +34,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod verify;
 mod view;
 mod write;
 
@@ -52,6 +54,7 @@ use write::Writer;
 #[cfg(feature = "simulation")]
 pub(crate) use base::recode_meta;
 pub use base::{Damage, Error as BaseError};
+pub(crate) use draft::{Contents, Draft, all_rows, check_row, draw_salt};
 pub use error::Error;
 pub(crate) use life::{EngineStats, Running};
 pub(crate) use offline::{BaseAlone, Offline, verdict};
@@ -66,6 +69,7 @@ pub use row::Lsn;
 pub(crate) use row::{Row, Table};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tx::Tx;
+pub(crate) use verify::{Examined, Weight, verify};
 pub use write::Durability;
 pub(crate) use write::{Staged, Ticket, WaitingTask};
 
@@ -89,6 +93,7 @@ pub(crate) struct Engine {
     /// Rows of all those commits.
     rows: AtomicU64,
     opening: Opening,
+    store_id: [u8; 16],
     epoch: u64,
     /// Last, so that it is given up when everything else is gone.
     _lock: Box<dyn DiskLock>,

@@ -136,6 +136,7 @@ fn assemble(
     let journal = Journal::new(parts.room, parts.segment, parts.last);
     journal.refill_reserve()?;
     let writer = Writer { last_micros: parts.last_micros, ..Writer::default() };
+    let store_id = parts.meta.store_id;
     let checkpointer = Checkpointer::new(parts.meta, parts.base);
     Ok(Engine {
         pressure: Pressure::new(&options),
@@ -152,6 +153,7 @@ fn assemble(
         commits: AtomicU64::new(0),
         rows: AtomicU64::new(0),
         opening: parts.opening,
+        store_id,
         epoch,
         _lock: lock,
     })

@@ -99,7 +99,7 @@ pub(super) fn open_over_overlay(disk: &dyn Disk) -> Result<(Base, u64, Integrity
 /// Without a base there may be segments that nothing was written to: a creation is cut short right
 /// after making one, and what an earlier try had removed may have come back. Anything more is a store
 /// whose base is gone.
-fn check_creation_cut_short(disk: &dyn Disk, listing: &Listing) -> Result<(), Error> {
+pub(super) fn check_creation_cut_short(disk: &dyn Disk, listing: &Listing) -> Result<(), Error> {
     let mut used = listing.kept.first().map(|number| journal::old_name(*number));
     for number in &listing.segments {
         if used.is_none() && journal::belongs_to_a_store(disk, *number)? {

@@ -41,6 +41,12 @@ impl Deref for Row {
     }
 }
 
+impl AsRef<[u8]> for Row {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Row({} bytes)", self.len())

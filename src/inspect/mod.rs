@@ -1,7 +1,9 @@
 //! Looking at a store's files without opening it: nothing here ever writes but [`Repair`], told to.
 //!
 //! [`Report`] says what state a store is in and how its log ends, with the verdict that the next
-//! opening would reach.
+//! opening would reach. [`verify()`] looks for everything that is wrong, and does not end at the first.
+
+mod verify;
 
 mod diff;
 mod log;
@@ -29,6 +31,7 @@ pub use log::{
 };
 pub use repair::Repair;
 pub use rows::{DecodedRow, KnownAssets, decode_row};
+pub use verify::{Flaw, Severity, Verification, verify, verify_on};
 
 /// What lies in a store's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,6 +217,12 @@ fn tables(offline: &Offline) -> Result<Vec<TableRows>, Error> {
         rows,
     });
     Ok(rows.collect())
+}
+
+/// The tables that this release knows, by number, each with its name.
+pub fn table_names() -> impl Iterator<Item = (u8, &'static str)> {
+    let all = (0..=u8::MAX).map(|number| (number, table_name(Table(number))));
+    all.filter(|(_, name)| !["", "another table"].contains(name))
 }
 
 fn table_name(table: Table) -> &'static str {

@@ -65,7 +65,7 @@ pub use settle::Retried;
 pub use status::{Call, FailureClass, Status};
 pub use under_way::SomeOperations;
 pub(crate) use under_way::UnderWay;
-pub use undo::Undone;
+pub use undo::{UndoStep, Undone};
 pub(crate) use verify::verify;
 pub use view::{Checkpoint, NamedPosition, Operation, Operations};
 

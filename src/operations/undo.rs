@@ -7,7 +7,7 @@ use super::error::Error;
 use super::row::{self, OperationRow};
 use super::{OperationId, OperationsMut, PositionId, UNDO};
 use crate::codec::{BorrowDecode, Encode, Value};
-use crate::engine::KeyRange;
+use crate::engine::{KeyRange, Reader};
 use crate::ledger::{self, AttributeBefore, EntryId, Ledger, Posted, Restored};
 
 /// The most steps that one operation can apply.
@@ -78,6 +78,43 @@ pub struct Undone {
     pub restored: Vec<(PositionId, Box<str>)>,
     /// Attributes that somebody wrote since: the later value stays.
     pub superseded: Vec<(PositionId, Box<str>)>,
+}
+
+/// What a roll back would take away again, one step of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum UndoStep {
+    /// The entry is reversed.
+    Reverse {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The attribute gets back what it held, unless somebody wrote it since.
+    Restore {
+        /// The position.
+        position: PositionId,
+        /// The attribute's name.
+        name: Box<str>,
+        /// What it held; none where it was not there.
+        value: Option<Box<[u8]>>,
+    },
+}
+
+/// The steps of an operation's plan, in the order in which a roll back would take them: newest first.
+pub(super) fn of_operation(reader: &dyn Reader, id: OperationId) -> Result<Vec<UndoStep>, Error> {
+    let rows = reader.scan(UNDO, KeyRange::prefix(&row::id_key(id)));
+    let steps = rows.rev().map(|found| {
+        let (key, bytes) = found?;
+        let StepRow { step, .. } = row::decode(UNDO, &key, &bytes)?;
+        Ok(match step {
+            Step::Entry(entry) => UndoStep::Reverse { entry: EntryId::new(entry) },
+            Step::Attribute { position, name, value, .. } => {
+                UndoStep::Restore { position: PositionId::new(position), name, value }
+            }
+        })
+    });
+    steps.collect()
 }
 
 impl OperationsMut<'_> {

@@ -8,6 +8,7 @@ use super::kind::{Kind, Role};
 use super::recovery::{self, RecoveryReport};
 use super::row::{self, Attention, CheckpointRow, OperationRow};
 use super::status::{FailureClass, Status};
+use super::undo::{self, UndoStep};
 use super::{CHECKPOINTS, OPERATIONS, OperationId, PositionId};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader};
@@ -230,6 +231,14 @@ impl<'a> Operations<'a> {
     /// [`Error::Ledger`].
     pub fn holds(&self, id: OperationId) -> Result<Vec<Hold>, Error> {
         Ok(holds_of(self.reader, id)?)
+    }
+
+    /// What a roll back of an operation would take away again, in its order: newest first.
+    ///
+    /// # Errors
+    /// [`Error::CorruptRow`], [`Error::Engine`].
+    pub fn undo_plan(&self, id: OperationId) -> Result<Vec<UndoStep>, Error> {
+        undo::of_operation(self.reader, id)
     }
 
     /// What the last recovery came to, if there ever was one.

@@ -2,6 +2,7 @@
 //!
 //! Everything here passes on: rules are in the domain, durability is in the engine.
 
+mod backup;
 mod boots;
 #[cfg(feature = "simulation")]
 pub(crate) mod codecs;
@@ -44,8 +45,9 @@ use crate::tokens::{History, Merged, Token, TokenKey, Update};
 use boots::BootLog;
 use maintenance::MaintenanceLog;
 
+pub(crate) use backup::place_of;
 pub use boots::Boot;
-pub(crate) use boots::{STORE, told as boots_told};
+pub(crate) use boots::{STORE, read as read_boots, told as boots_told};
 pub use error::Error;
 pub use handles::Refused;
 pub use health::{Health, HealthLimits, Level, Reason};

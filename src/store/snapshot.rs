@@ -122,6 +122,10 @@ impl ReadOnly {
         &self.offline
     }
 
+    pub(crate) fn contents(&self) -> engine::Contents {
+        self.offline.contents()
+    }
+
     /// The time of the last commit, in microseconds since 1970 UTC.
     pub(super) fn last_micros(&self) -> i64 {
         self.offline.last_micros

@@ -1,7 +1,7 @@
 //! A damaged store is read offline, inspected and opened; what comes of it has to be one thing.
 
 use highwater::disk::SimulatedDisk;
-use highwater::inspect::Report;
+use highwater::inspect::{Report, Severity, Verification, verify_on};
 use highwater::{Error, Lsn, Opening, ReadOnly};
 
 use crate::history::{Shown, show};
@@ -37,6 +37,7 @@ pub(crate) fn outcome(disk: &SimulatedDisk, nth: u64) -> Outcome {
     });
     let inspected = nth.is_multiple_of(INSPECTED);
     let report = inspected.then(|| Report::read_on(disk).map(|report| report.last_lsn));
+    let verified = inspected.then(|| verify_on(disk));
     assert_eq!(disk.calls(), calls, "reading wrote");
     let opened = open(disk, 99);
     let outcome = match opened {
@@ -66,10 +67,34 @@ pub(crate) fn outcome(disk: &SimulatedDisk, nth: u64) -> Outcome {
         }
     };
     agree(&outcome, &offline);
+    if let Some(verified) = verified {
+        agree_verified(&outcome, &verified);
+    }
     if let Some(report) = report {
         agree(&outcome, &report.map(|lsn| (lsn, String::new())));
     }
     outcome
+}
+
+/// Panics where verification, which goes on behind what it finds, comes to another verdict than opening.
+fn agree_verified(outcome: &Outcome, verified: &Result<Verification, Error>) {
+    match (outcome, verified) {
+        (Outcome::Opened { lsn, opening, .. }, Ok(found)) => {
+            let worst = found.worst();
+            assert!(worst <= Some(Severity::TornTail), "it opened, and {found:?}");
+            assert_eq!(worst == Some(Severity::TornTail), opening.cut.is_some(), "{found:?}");
+            assert_eq!(found.last_lsn, *lsn, "{found:?}");
+        }
+        (Outcome::Refused { file, .. }, Ok(found)) => {
+            assert_eq!(found.worst(), Some(Severity::Damage), "it was refused");
+            let named = found.flaws.iter().filter(|flaw| flaw.severity == Severity::Damage);
+            let mut files = named.filter_map(|flaw| flaw.file.as_ref());
+            assert!(files.any(|named| named == file), "{file} was refused, and {found:?}");
+        }
+        (Outcome::Refused { .. }, Err(Error::Version { .. })) => {}
+        (Outcome::Missing, Err(Error::Missing { .. })) => {}
+        (outcome, verified) => panic!("opening and verifying differ: {outcome:?}, {verified:?}"),
+    }
 }
 
 /// Panics where what was read without opening is not what opening came to.

@@ -9,6 +9,7 @@ use crate::source::Source;
 /// of each other.
 const LAYERS: &[&[&str]] = &[
     &["simulation"],
+    &["copies"],
     &["inspect"],
     &["store"],
     &["operations"],

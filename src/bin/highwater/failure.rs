@@ -4,13 +4,15 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | a wrong argument, a bad input, or an error of the machine |
-//! | 2 | from `info` and `wal`: the log ends in a torn tail, which is not known to have been synced |
+//! | 2 | from `info`, `verify` and `wal`: the log ends in a torn tail, which is not known to have been synced |
 //! | 3 | acknowledged data is damaged |
-//! | 4 | reserved |
+//! | 4 | only from `verify` and `load`: what can be read contradicts itself |
 //! | 5 | the store is locked by another process, or of a version this program does not know |
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use highwater::inspect::Severity;
 
 use crate::print::counted;
 use crate::reference;
@@ -81,6 +83,8 @@ pub(crate) enum Failure {
         "the store keeps no history of {token}: it begins with the first price after a replay or a bot asked for it"
     )]
     NoHistory { token: String },
+    #[error("there is no {what} {asked}{hint}")]
+    NoSuch { what: &'static str, asked: String, hint: &'static str },
     #[error("{count} tokens have a latest price above their highest one")]
     BrokenMarks { count: u64 },
     #[error("the results could not be printed")]
@@ -104,6 +108,15 @@ pub(crate) enum Failure {
     Diff(highwater::inspect::DiffError),
     #[error("the store is damaged and was not repaired; copy its directory before anything else")]
     NotRepaired,
+    #[error("{} cannot be written", path.display())]
+    Output { path: PathBuf, source: io::Error },
+    #[error("{label}:{line}: {reason}; nothing was made")]
+    Line { label: String, line: u64, reason: String },
+    #[error("{label} is not sound: {count} findings, the first of them {first}; nothing was made")]
+    NotLoaded { label: String, count: usize, first: String, worst: Severity },
+    /// Already told by the findings that were printed.
+    #[error("the store is not sound")]
+    Unsound { worst: Severity },
     /// Already told by the report that was printed.
     #[error("the log ends in a torn tail")]
     TornTail,
@@ -121,6 +134,13 @@ impl Failure {
             // Whoever read our output has seen enough.
             Self::Print { source } if source.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::TornTail => 2,
+            Self::Unsound { worst } | Self::NotLoaded { worst, .. } => match worst {
+                Severity::Damage => 3,
+                Severity::Rule => 4,
+                Severity::TornTail => 2,
+                Severity::Harmless => 0,
+                _ => 1,
+            },
             Self::BrokenMarks { .. } => 3,
             Self::DamagedLog { .. } | Self::NotRepaired | Self::BeyondRepair { .. } => 3,
             Self::Diff(highwater::inspect::DiffError::Damaged(_)) => 3,
@@ -131,7 +151,7 @@ impl Failure {
 
     /// The message and its causes as one line; `None` where all is said already.
     pub(crate) fn message(&self) -> Option<String> {
-        if self.exit_code() == 0 || matches!(self, Self::TornTail) {
+        if self.exit_code() == 0 || matches!(self, Self::TornTail | Self::Unsound { .. }) {
             return None;
         }
         Some(one_line(self))

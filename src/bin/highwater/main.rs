@@ -1,17 +1,24 @@
 //! `highwater`: the command-line program. It replays trades and imports lists of tokens into a store,
-//! shows what a store knows of its tokens and which events it dealt with, tells what state a store is
-//! in, and does what is due in it.
+//! shows what a store knows of tokens, events, operations and money, tells what state a store is in and
+//! whether it is sound, copies it, and does what is due in it.
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
 //! does stands in the module of its name. Only `replay`, `import`, `maintain` and `repair` write to a
 //! store.
+//! does stands in the module of its name. Only `replay`, `import` and `maintain` write to a store;
+//! `backup` and `load` make new ones.
 
+mod backup;
 mod batches;
+mod books;
 mod claims;
 mod columns;
+mod completions;
 mod diff;
 mod discovery;
+mod dump;
 mod failure;
+mod grid;
 mod health;
 mod history;
 mod import;
@@ -21,15 +28,19 @@ mod listing;
 mod maintain;
 mod market;
 mod missing;
+mod opened;
+mod ops;
 mod print;
 mod reference;
 mod repair;
 mod replay;
 mod store_argument;
 mod summary;
+mod sums;
 mod time;
 mod tokens;
 mod trades;
+mod verify;
 mod wal;
 
 use std::io::{self, BufWriter, Write};
@@ -67,18 +78,48 @@ enum Command {
     /// Tell what state a store is in, a crashed or damaged one too; never writes
     #[command(after_help = info::EXAMPLES)]
     Info(info::Arguments),
+    /// Look for everything that is wrong in a store, file by file and rule by rule; never writes
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Arguments),
     /// Read the log commit by commit, damaged or beside a running bot; never writes
     #[command(subcommand)]
     Wal(wal::Command),
+    /// Show operations: what was under way, what came of it, what is stuck; never writes
+    #[command(subcommand)]
+    Ops(ops::Command),
+    /// Show positions, open and closed; never writes
+    #[command(after_help = books::positions::EXAMPLES)]
+    Positions(books::positions::Arguments),
+    /// Show what accounts hold and what of it can be spent; never writes
+    #[command(after_help = books::accounts::EXAMPLES)]
+    Accounts(books::accounts::Arguments),
+    /// Show entries of the ledger with their legs; never writes
+    #[command(after_help = books::entries::EXAMPLES)]
+    Entries(books::entries::Arguments),
+    /// Show each account at a glance; never writes
+    #[command(after_help = books::overview::EXAMPLES)]
+    Summary(books::overview::Arguments),
     /// Tell what somebody should know of operations and books; never writes
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
     /// Tell which rows differ between the states after two commits; never writes
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Arguments),
+    /// Make a whole copy of a store that no bot has open
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Arguments),
+    /// Write the rows of a store as lines of text; never writes to it
+    #[command(after_help = dump::export::EXAMPLES)]
+    Export(dump::export::Arguments),
+    /// Make a new store of an export
+    #[command(after_help = dump::load::EXAMPLES)]
+    Load(dump::load::Arguments),
     /// Cut the log of a store that refuses to open, and keep what is cut
     #[command(after_help = repair::EXAMPLES)]
     Repair(repair::Arguments),
+    /// Print what a shell needs to complete this program's words
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Arguments),
     /// Do what is due: late operations go, old rows are purged
     #[command(after_help = maintain::EXAMPLES)]
     Maintain(maintain::Arguments),
@@ -90,10 +131,12 @@ Examples:
   highwater import tokens list.json --store /tmp/demo --source lists --filter all
   highwater tokens list --store /tmp/demo
   highwater info /tmp/demo
+  highwater verify /tmp/demo
+  highwater ops stuck --store /tmp/demo
 
 Exit codes: 0 done; 1 wrong usage, bad input or an error of the machine; 2 the log ends in a torn \
-tail, not known to have been synced (info, wal); 3 acknowledged data is damaged; 4 is reserved; 5 the \
-store is locked or of an unknown version.";
+tail, not known to have been synced (info, verify, wal); 3 acknowledged data is damaged; 4 what can be read contradicts itself \
+(verify, load); 5 the store is locked or of an unknown version.";
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -125,9 +168,19 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::History(arguments) => history::run(arguments, &mut out),
         Command::Info(arguments) => info::run(arguments, &mut out),
         Command::Wal(command) => wal::run(command, &mut out),
-        Command::Health(arguments) => health::run(arguments, &mut out),
         Command::Diff(arguments) => diff::run(arguments, &mut out),
         Command::Repair(arguments) => repair::run(arguments, &mut out),
+        Command::Verify(arguments) => verify::run(arguments, &mut out),
+        Command::Ops(command) => ops::run(command, &mut out),
+        Command::Positions(arguments) => books::positions::run(arguments, &mut out),
+        Command::Accounts(arguments) => books::accounts::run(arguments, &mut out),
+        Command::Entries(arguments) => books::entries::run(arguments, &mut out),
+        Command::Summary(arguments) => books::overview::run(arguments, &mut out),
+        Command::Health(arguments) => health::run(arguments, &mut out),
+        Command::Backup(arguments) => backup::run(arguments, &mut out),
+        Command::Export(arguments) => dump::export::run(arguments, &mut out),
+        Command::Load(arguments) => dump::load::run(arguments, &mut out),
+        Command::Completions(arguments) => completions::run(arguments, &mut out),
         Command::Maintain(arguments) => maintain::run(arguments, &mut out),
     };
     // What was printed before a failure is printed all the same.

@@ -3,8 +3,30 @@
 //! Exact: a number is read digit by digit and never passes through a float. What is finer than a
 //! microsecond is cut towards the past, so that the same text is the same time on every machine.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use highwater::Timestamp;
+
+/// A stretch of time that an argument states.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Period {
+    /// From this time on, as in 2024-08-08T23:54:15Z
+    #[arg(long, value_name = "TIME", value_parser = stated)]
+    pub(crate) since: Option<Timestamp>,
+    /// Up to this time, without it
+    #[arg(long, value_name = "TIME", value_parser = stated)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Period {
+    pub(crate) fn contains(&self, time: Timestamp) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// The time that an argument states in RFC 3339.
+pub(crate) fn stated(text: &str) -> Result<Timestamp, String> {
+    TimeUnit::Rfc3339.parse(text).map_err(|error| error.to_string())
+}
 
 /// How a column of times counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

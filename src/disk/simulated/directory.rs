@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::name::directory_of;
+use super::super::name::{directory_of, moved};
 use super::crash::Survival;
 use super::file::Reach;
 
@@ -29,6 +29,8 @@ pub(super) enum Step {
     Rename { from: String, to: String, file: FileId },
     Remove { name: String, file: FileId },
     MakeDirectory { name: String },
+    RenameDirectory { from: String, to: String },
+    RemoveDirectory { name: String },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -145,7 +147,24 @@ impl Names {
             Step::MakeDirectory { name } => {
                 self.directories.insert(name.clone());
             }
+            Step::RenameDirectory { from, to } => self.move_all(from, to),
+            Step::RemoveDirectory { name } => {
+                self.directories.remove(name);
+            }
         }
+    }
+
+    fn move_all(&mut self, from: &str, to: &str) {
+        let moved = |name: String| moved(&name, from, to).unwrap_or(name);
+        self.directories = std::mem::take(&mut self.directories).into_iter().map(moved).collect();
+        let files = std::mem::take(&mut self.files).into_iter();
+        self.files = files.map(|(name, file)| (moved(name), file)).collect();
+    }
+
+    /// Whether anything stands in the directory.
+    pub(super) fn is_empty(&self, directory: &str) -> bool {
+        let mut all = self.files.keys().chain(&self.directories);
+        !all.any(|name| directory_of(name) == directory)
     }
 
     /// Takes the name away if it is that of `file`.
@@ -159,9 +178,9 @@ impl Names {
 impl Step {
     fn names(&self) -> impl Iterator<Item = &str> {
         let (name, other) = match self {
-            Self::Rename { from, to, .. } => (from, Some(to)),
+            Self::Rename { from, to, .. } | Self::RenameDirectory { from, to } => (from, Some(to)),
             Self::Create { name, .. } | Self::Remove { name, .. } => (name, None),
-            Self::MakeDirectory { name } => (name, None),
+            Self::MakeDirectory { name } | Self::RemoveDirectory { name } => (name, None),
         };
         std::iter::once(name.as_str()).chain(other.map(String::as_str))
     }
@@ -175,7 +194,9 @@ impl Step {
             Self::Create { file, .. } | Self::Rename { file, .. } | Self::Remove { file, .. } => {
                 Some(*file)
             }
-            Self::MakeDirectory { .. } => None,
+            Self::MakeDirectory { .. }
+            | Self::RenameDirectory { .. }
+            | Self::RemoveDirectory { .. } => None,
         }
     }
 }

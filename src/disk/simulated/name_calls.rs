@@ -43,6 +43,9 @@ impl State {
             if state.directories.shown().directories.contains(to) {
                 return Err(name::already_exists(to));
             }
+            if state.directories.shown().directories.contains(from) {
+                return state.rename_directory(from, to, reach);
+            }
             let file = state.named(from)?;
             if let Some(renamed) = state.files.get_mut(&file) {
                 renamed.name = to.into();
@@ -53,8 +56,30 @@ impl State {
         })
     }
 
+    fn rename_directory(&mut self, from: &str, to: &str, reach: Reach) -> io::Result<()> {
+        if self.directories.shown().files.contains_key(to) {
+            return Err(name::already_exists(to));
+        }
+        for file in self.files.values_mut() {
+            if let Some(name) = name::moved(&file.name, from, to) {
+                file.name = name.as_str().into();
+            }
+        }
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.directories.take(Step::RenameDirectory { from, to }, reach);
+        Ok(())
+    }
+
     pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
         self.atomic(Call::Remove, name, |state, reach| {
+            let shown = state.directories.shown();
+            if shown.directories.contains(name) {
+                if !shown.is_empty(name) {
+                    return Err(name::not_empty(name));
+                }
+                state.directories.take(Step::RemoveDirectory { name: name.to_owned() }, reach);
+                return Ok(());
+            }
             let file = state.named(name)?;
             state.directories.take(Step::Remove { name: name.to_owned(), file }, reach);
             Ok(())

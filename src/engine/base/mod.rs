@@ -18,6 +18,7 @@ mod error;
 mod meta;
 mod row;
 mod snapshot;
+mod tolerant;
 
 use std::iter;
 use std::panic::{self, AssertUnwindSafe};
@@ -49,7 +50,7 @@ const META_KEY: &str = "meta";
 /// What redb may keep in memory while the whole file goes by once.
 const CHECK_CACHE_BYTES: usize = 1 << 20;
 
-/// How many rows are written or verified between two calls of the caller's own.
+/// How many rows are written between two calls of the caller's own.
 const PACE_ROWS: u64 = 256;
 
 /// Whether opening reads the whole file.

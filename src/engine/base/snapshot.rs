@@ -3,7 +3,7 @@
 //! Every table is opened once, with the snapshot, so that a point read opens nothing. A snapshot
 //! keeps the pages of its state from being used again: the file grows while it is held.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use redb::{
     OwnedAccessGuard, OwnedRange, ReadOnlyTable, ReadTransaction, ReadableTableMetadata,
@@ -13,7 +13,7 @@ use redb::{
 use super::error::{Damage, Error, guarded};
 use super::meta::Meta;
 use super::row::{self, BaseRow};
-use super::{META, META_KEY, PACE_ROWS, RowTable};
+use super::{META, META_KEY, RowTable};
 use crate::engine::row::Table;
 
 type RowRange = OwnedRange<&'static [u8], &'static [u8]>;
@@ -82,39 +82,78 @@ impl BaseSnapshot {
         Ok(BaseRange { table, rows })
     }
 
-    /// Reads every row, checks it against its CRC, and each table against its number of rows. A
-    /// whole table can still be missing, or stand there as it once was, and redb's own pages are
-    /// not looked at: for that, [`Base::check`](super::Base::check) is needed.
+    /// Reads every row, checks it against its CRC, and each table against its number of rows, and goes
+    /// on behind what is damaged. A whole table can still be missing, or stand there as it once was,
+    /// and redb's own pages are not looked at: for that, [`Base::check`](super::Base::check) is needed.
     ///
-    /// `progress` is told every now and then how many rows were read, and may break it off.
-    /// Answers how many rows were read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "offline verification is to use it"))]
-    pub(crate) fn verify(
-        &self,
-        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-    ) -> Result<u64, Error> {
+    /// `found` is told of everything that is damaged. Answers how many rows were read.
+    pub(crate) fn verify(&self, found: &mut dyn FnMut(Error)) -> Result<u64, Error> {
         let mut verified = 0;
         for table in self.tables() {
-            let mut reached = 0;
-            for row in self.range(table, (Bound::Unbounded, Bound::Unbounded))? {
-                row?;
-                reached += 1;
-                verified += 1;
-                if verified % PACE_ROWS == 0 && progress(verified).is_break() {
-                    return Ok(verified);
-                }
-            }
-            let recorded = self.len(table)?;
-            if reached != recorded {
-                return Err(Error::corrupt(Damage::Rows { table, recorded, reached }));
-            }
+            verified += self.verify_table(table, found)?;
         }
         Ok(verified)
+    }
+
+    fn verify_table(&self, table: Table, found: &mut dyn FnMut(Error)) -> Result<u64, Error> {
+        let (mut sound, mut reached, mut last) = (0, 0, None);
+        loop {
+            let start = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let damage = match self.range(table, (start, Bound::Unbounded)) {
+                Ok(rows) => count_sound(rows, &mut sound, &mut last).err(),
+                Err(error) => Some(error),
+            };
+            match damage {
+                None => break,
+                Some(Error::Corrupt { damage: Damage::Row { table, key } })
+                    if is_behind(&key, last.as_deref()) =>
+                {
+                    reached += 1;
+                    last = Some(key.to_vec());
+                    found(Error::corrupt(Damage::Row { table, key }));
+                }
+                // What lies behind a break in the tree cannot be had, nor counted.
+                Some(error @ Error::Corrupt { .. }) => {
+                    found(error);
+                    return Ok(sound);
+                }
+                Some(error) => return Err(error),
+            }
+        }
+        reached += sound;
+        match self.len(table) {
+            Ok(recorded) if recorded == reached => {}
+            Ok(recorded) => found(Error::corrupt(Damage::Rows { table, recorded, reached })),
+            Err(error @ Error::Corrupt { .. }) => found(error),
+            Err(error) => return Err(error),
+        }
+        Ok(sound)
     }
 
     fn rows_of(&self, table: Table) -> Option<&ReadOnlyTable<&'static [u8], &'static [u8]>> {
         self.tables.get(usize::from(table.0))?.as_ref()
     }
+}
+
+/// Counts the rows up to the first that cannot be read. A damaged tree may lead back to where it was, again
+/// and again, so the keys have to rise.
+fn count_sound(rows: BaseRange, sound: &mut u64, last: &mut Option<Vec<u8>>) -> Result<(), Error> {
+    for row in rows {
+        let (key, _) = row?;
+        if !is_behind(&key, last.as_deref()) {
+            let message = "its keys are out of order".to_owned();
+            return Err(Error::corrupt(Damage::Tree { message }));
+        }
+        let last = last.get_or_insert_default();
+        last.clear();
+        last.extend_from_slice(&key);
+        *sound += 1;
+    }
+    Ok(())
+}
+
+fn is_behind(key: &[u8], last: Option<&[u8]>) -> bool {
+    last.is_none_or(|last| key > last)
 }
 
 pub(super) fn read_meta(transaction: &ReadTransaction) -> Result<Meta, Error> {
@@ -138,6 +177,11 @@ pub(crate) struct BaseRange {
 }
 
 impl BaseRange {
+    /// A range without rows.
+    pub(super) fn empty(table: Table) -> Self {
+        Self { table, rows: None }
+    }
+
     fn step(
         &mut self,
         advance: impl FnOnce(&mut RowRange) -> Option<Result<StoredEntry, redb::StorageError>>,

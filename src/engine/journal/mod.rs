@@ -7,6 +7,8 @@
 //! sees: it takes bytes and gives out LSNs' fates.
 
 mod append;
+mod checksums;
+mod closed;
 #[cfg(feature = "simulation")]
 pub(crate) mod codecs;
 mod error;
@@ -32,6 +34,8 @@ use crate::clock::Timestamp;
 use super::sync::atomic::{AtomicBool, Ordering};
 use super::sync::{Mutex, MutexGuard};
 
+pub(crate) use checksums::check_segment;
+pub(crate) use closed::write_closed;
 pub(crate) use error::is_full;
 pub use error::{Error, Problem};
 pub(crate) use format::{CommitHeader, CommitRef, Next, VERSION, decode_commit, encode_commit};
