@@ -306,7 +306,8 @@ fn verification_goes_on_behind_damaged_rows() {
     transaction.commit().unwrap();
     database.close().unwrap();
 
-    let snapshot = self::open(&file).snapshot().unwrap();
+    let base = self::open(&file);
+    let snapshot = base.snapshot().unwrap();
     let (sound, damaged) = verified(&snapshot);
     let keys = damaged.iter().map(|error| match error {
         Error::Corrupt { damage: Damage::Row { key, .. } } => key.to_vec(),
