@@ -181,10 +181,12 @@ fn try_one(small: &Small, flip: &Flip, silent: &Mutex<Vec<Flip>>) -> &'static st
     }
 }
 
-/// All bits that nothing was found of, flipped together.
+/// All bits that nothing was found of, flipped together; but for redb's own header, which it mends after a
+/// crash where one field of it is wrong, and not where all are.
 fn of_no_use(small: &Small, silent: &[Flip]) {
     let scrambled = small.disk.fork();
-    for flip in silent {
+    let is_header = |flip: &&Flip| flip.name == "base.redb" && flip.at < 4096;
+    for flip in silent.iter().filter(|flip| !is_header(flip)) {
         assert!(scrambled.flip_bit(&flip.name, flip.at, flip.bit));
     }
     let found = verify_on(&scrambled).expect("a sound store");
