@@ -186,7 +186,7 @@ fn feed(store: &Store, clock: &ManualClock, first_seq: u64) -> Outcome<()> {
 }
 
 fn tick_of(coin: u64, seq: u64, at: Timestamp) -> Outcome<Update> {
-    let cents = 100 + seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+    let cents = 100 + (seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54);
     let price = Price::from_units(u128::from(cents) * 10_u128.pow(22));
     Ok(Update::new(TokenKey::new("paper", &format!("coin-{coin}"))?)
         .price(price, at)

@@ -40,6 +40,10 @@ pub fn once(engine: Engine, list: &Path, dir: &Path, session: u64) -> Outcome<()
     let meter = Meter::start()?;
     let counts = engine.sync(dir, session, list::rows(list, session)?)?;
     let run = Run { engine, session, counts, used: meter.stop()? };
+    let kept = counts.rows - counts.refused;
+    if let Some(tokens) = engine.tokens(dir)?.filter(|tokens| *tokens != kept) {
+        return Err(format!("{engine:?} has {tokens} tokens of {kept}").into());
+    }
     println!("{}", serde_json::to_string(&run)?);
     Ok(())
 }

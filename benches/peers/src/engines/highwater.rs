@@ -16,9 +16,8 @@ pub fn sync(dir: &Path, session: u64, rows: impl Iterator<Item = Outcome<Row>>) 
     let sync = TokenSync::new(SOURCE, session.to_string(), Filter::All).batch_rows(BATCH_ROWS);
     let report = store.tokens().sync(sync, rows.map(|row| sync_row(row, at)))?;
     let counts = report.session.counts;
-    let tokens = store.snapshot().tokens().iter().count() as u64;
     store.close()?;
-    Ok(Counts { rows: counts.rows, refused: counts.refused, tokens })
+    Ok(Counts { rows: counts.rows, refused: counts.refused })
 }
 
 fn sync_row(row: Outcome<Row>, at: Timestamp) -> SyncRow {
@@ -36,4 +35,9 @@ fn update(row: Row, at: Timestamp) -> Outcome<Update> {
         .price(row.price, at)
         .market_cap(row.market_cap, at)
         .source(SOURCE))
+}
+
+pub fn tokens(dir: &Path) -> Outcome<u64> {
+    let store = highwater::ReadOnly::open(dir)?;
+    Ok(store.tokens().iter().count() as u64)
 }

@@ -41,8 +41,6 @@ pub enum Engine {
 pub struct Counts {
     pub rows: u64,
     pub refused: u64,
-    /// Tokens that there are at the end.
-    pub tokens: u64,
 }
 
 impl Engine {
@@ -58,6 +56,15 @@ impl Engine {
             Self::Highwater => highwater::sync(dir, session, rows),
             Self::SqliteFull => sqlite::sync(dir, "FULL", session, rows),
             Self::SqliteNormal => sqlite::sync(dir, "NORMAL", session, rows),
+        }
+    }
+
+    /// How many tokens the store in `dir` has; none where nothing is kept.
+    pub fn tokens(self, dir: &Path) -> Outcome<Option<u64>> {
+        match self {
+            Self::Parse => Ok(None),
+            Self::Highwater => highwater::tokens(dir).map(Some),
+            Self::SqliteFull | Self::SqliteNormal => sqlite::tokens(dir).map(Some),
         }
     }
 }

@@ -86,7 +86,6 @@ pub fn sync(
         accounts.execute(params![SOURCE, session, counts.rows, counts.refused, 1])?;
         database.execute_batch("COMMIT")?;
     }
-    counts.tokens = database.query_row("SELECT count(*) FROM tokens", [], |row| row.get(0))?;
     database.close().map_err(|(_, error)| error)?;
     Ok(counts)
 }
@@ -112,4 +111,9 @@ fn one(
     let (cap, price) = (row.market_cap.units().to_be_bytes(), row.price.units().to_be_bytes());
     upsert.execute(params![key, row.symbol, row.name, row.decimals, &cap[..], &price[..], at])?;
     Ok(())
+}
+
+pub fn tokens(dir: &Path) -> Outcome<u64> {
+    let database = Connection::open(dir.join("tokens.sqlite"))?;
+    Ok(database.query_row("SELECT count(*) FROM tokens", [], |row| row.get(0))?)
 }
