@@ -94,10 +94,7 @@ pub(crate) enum Failure {
     },
     #[error("{}", of_log(source))]
     Log { source: highwater::Error },
-    #[error(
-        "the log has {}: acknowledged bytes were lost; keep a copy of the files as they are before anything else",
-        counted(*breaks, "damaged place")
-    )]
+    #[error("{}", of_damage(*breaks))]
     DamagedLog { breaks: u64 },
     #[error(
         "{}: a repair mends the log only and makes nothing up: restore the directory from a copy; what its log holds, `highwater wal dump` still tells",
@@ -112,7 +109,7 @@ pub(crate) enum Failure {
     Output { path: PathBuf, source: io::Error },
     #[error("{label}:{line}: {reason}; nothing was made")]
     Line { label: String, line: u64, reason: String },
-    #[error("{label} is not sound: {count} findings, the first of them {first}; nothing was made")]
+    #[error("{label} is not sound: {}, the first of them {first}; nothing was made", counted(*count as u64, "finding"))]
     NotLoaded { label: String, count: usize, first: String, worst: Severity },
     /// Already told by the findings that were printed.
     #[error("the store is not sound")]
@@ -226,6 +223,15 @@ fn advice(error: &highwater::Error) -> Option<String> {
         _ => return None,
     };
     Some(advice.to_owned())
+}
+
+/// What is wrong where `wal` found so many damaged places in a log.
+fn of_damage(breaks: u64) -> String {
+    let before = "keep a copy of the files as they are before anything else";
+    match breaks {
+        0 => format!("the store does not open, and what is wrong is not in its log; {before}"),
+        _ => format!("the log has {}; {before}", counted(breaks, "damaged place")),
+    }
 }
 
 #[cfg(test)]

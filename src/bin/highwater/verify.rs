@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use highwater::inspect::{self, Flaw, Verification};
+use highwater::inspect::{self, Flaw, Severity, Verification};
 use indicatif::HumanCount;
 use serde::Serialize;
 
@@ -91,6 +91,9 @@ fn print(found: &Verification, form: Form, out: &mut impl Write) -> Result<(), F
     match (sound, findings) {
         (true, 0) => writeln!(out, "sound: {read}")?,
         (true, _) => writeln!(out, "sound, but for what nobody needs: {read}")?,
+        (false, _) if found.worst() == Some(Severity::TornTail) => {
+            writeln!(out, "sound, but for a torn tail, which the next opening leaves out: {read}")?;
+        }
         (false, _) => {
             writeln!(out, "not sound: {}; {read}", counted(findings as u64, "finding"))?;
             note("keep a copy of the directory as it is before anything else");

@@ -46,7 +46,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let form = Form::from_flag(arguments.json);
     let ledger = opened.store.ledger();
     let accounts: BTreeSet<Box<str>> = match &arguments.account {
-        Some(account) => BTreeSet::from([account.as_str().into()]),
+        Some(account) => {
+            let accounts = opened.checked(ledger.all_accounts())?;
+            if !accounts.iter().any(|known| *known.account == **account) {
+                let (what, asked) = ("account", account.clone());
+                let hint = "; `highwater accounts` shows all of them";
+                return Err(Failure::NoSuch { what, asked, hint });
+            }
+            BTreeSet::from([account.as_str().into()])
+        }
         None => {
             let accounts = opened.checked(ledger.all_accounts())?.into_iter();
             accounts.map(|account| account.account).collect()

@@ -128,7 +128,10 @@ fn print_facts(verdict: &LogVerdict, base: &LogBase, out: &mut impl Write) -> Re
         _ => "none".to_owned(),
     };
     let verdict_words = match (verdict.is_damaged(), verdict.has_torn_tail()) {
-        (true, _) => format!("damaged: {}", counted(verdict.break_count, "break")),
+        (true, _) if verdict.break_count > 0 => {
+            format!("damaged: {}", counted(verdict.break_count, "break"))
+        }
+        (true, _) => "whole, as far as it goes".to_owned(),
         (false, true) => "torn tail, normal after a crash".to_owned(),
         (false, false) => "sound: every checksum is right".to_owned(),
     };
@@ -164,7 +167,11 @@ fn opening(verdict: &LogVerdict) -> String {
         StoreVerdict::Refuses { file, offset, problem, lsn } => {
             let at = offset.map_or_else(String::new, |offset| format!(" at offset {offset}"));
             let from = lsn.map_or_else(String::new, |lsn| format!(", from commit {lsn} on"));
-            format!("refuses: {file}{at}: {problem}{from}; see `highwater repair --dry-run`")
+            let hint = match verdict.break_count {
+                0 => "restore the directory from a copy, or what is missing in it",
+                _ => "see `highwater repair --dry-run`",
+            };
+            format!("refuses: {file}{at}: {problem}{from}; {hint}")
         }
         StoreVerdict::InUse => "not asked: a process has the store open".to_owned(),
         _ => "not asked: single segments".to_owned(),
