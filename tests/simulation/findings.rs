@@ -160,3 +160,25 @@ fn a_cursor_that_moved_is_refused_before_anything_is_rolled_back() {
     "#;
     replay(script).unwrap();
 }
+
+/// A mistake of the model: an operation that was rolled back is begun again and takes over its claim, and the
+/// model let go of another one for it, which had grown too old. The store lets go where a claim is made or
+/// settled.
+#[test]
+fn a_claim_that_is_taken_over_lets_go_of_none() {
+    let script = r#"
+        (setup:(seed:809078732572,synced:true,memory_bytes:1048576,segment_bytes:65536,snapshot_bytes:2097152,keeps_log:true,limits:(open_positions:Some(2),cost:Some(250),claims:((count:None,horizon_micros:Some(2280000000)),(count:Some(3),horizon_micros:Some(2580000000))))),first_cut:0)
+        Line((number:1,action:Deed(deeds:[Deposit(Main,(Usd,947))],all_or_nothing:true,way:Waiting(synced:false))))
+        Line((number:9,action:Deed(deeds:[Deposit(Main,(Bnb,290)),Resume,Halt,Claim(namespace:0,key:3,at:1699998440000000)],all_or_nothing:true,way:Plain)))
+        Line((number:10,action:Begin(intent:(key:48,task:Deduct(Main,(Usd,177)),holds:[],reduces:[],increases:[],opens:[],touches:[],owners:[],payload:0,deadline:None,max_attempts:2,idempotent:false,claim:Some((0,4,1699998980000000)),cursor:None),again:false,start:false,keep:true)))
+        Line((number:16,action:Reopen(clean:false)))
+        Line((number:17,action:Recovery(Begin)))
+        Line((number:23,action:Recovery(Next)))
+        PowerCut((calls:3,again:34,style:Random,seed:116202900601,trouble:[]))
+        Line((number:61,action:Deed(deeds:[ImportPosition(new:(owner:Main,coin:No,quote:Usd,tag:0,method:Average),quantity:16,cost:160,opened_at:1699997390000000)],all_or_nothing:true,way:Ticket(synced:false))))
+        Line((number:62,action:Sync))
+        Line((number:75,action:SetClock(1700000806000000)))
+        Line((number:78,action:Begin(intent:(key:48,task:Deduct(Main,(Usd,177)),holds:[],reduces:[],increases:[],opens:[],touches:[],owners:[],payload:0,deadline:None,max_attempts:3,idempotent:false,claim:Some((0,4,1699998980000000)),cursor:None),again:true,start:false,keep:true)))
+    "#;
+    highwater::simulation::replay(script).unwrap();
+}

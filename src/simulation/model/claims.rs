@@ -43,8 +43,12 @@ impl Model {
 
     /// Puts a claim where there is none, or another state into the place of one.
     pub(super) fn put_claim(&mut self, (namespace, key): (u8, u8), kept: Kept) {
-        self.claims.insert((namespace, key), kept);
-        self.let_claims_go(namespace);
+        let is_in_flight = matches!(kept.claimed, Claimed::InFlight(_));
+        let was_there = self.claims.insert((namespace, key), kept).is_some();
+        // A claim that is taken over is neither made nor settled, so nothing goes for it.
+        if !(was_there && is_in_flight) {
+            self.let_claims_go(namespace);
+        }
     }
 
     /// Lets go what the bounds of a namespace do not keep. Answers how many.
