@@ -168,7 +168,7 @@ impl Engine {
                 let (number, salt) = self.journal.group.segment();
                 view.active.seal(lsn);
                 self.publish(View {
-                    active: Arc::new(Memtable::new()),
+                    active: Arc::new(Memtable::new(self.options.memtable_bytes)),
                     frozen: Some(view.active.clone()),
                     base: view.base.clone(),
                     base_written_bytes: view.base_written_bytes,

@@ -49,7 +49,7 @@ pub(super) fn create_store(
         ending: Ending::Unclosed,
         stepped_over: Vec::new(),
     };
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(options.memtable_bytes);
     Ok(Parts { base, meta, room, segment, memtable, last: 0, last_micros: i64::MIN, opening })
 }
 

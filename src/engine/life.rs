@@ -207,7 +207,9 @@ impl Engine {
         let (journal_disk_bytes, reserve_bytes) = self.journal.disk_bytes();
         let frozen = view.frozen.as_ref().map_or(0, |frozen| frozen.bytes());
         let uncheckpointed = view.active.bytes() + frozen;
-        let memory = uncheckpointed + self.journal.group.queue_bytes();
+        let fixed = [Some(&view.active), view.frozen.as_ref()].into_iter().flatten();
+        let fixed: usize = fixed.map(|memtable| memtable.fixed_bytes()).sum();
+        let memory = uncheckpointed + fixed + self.journal.group.queue_bytes();
         EngineStats {
             commits: self.commits.load(Ordering::Relaxed),
             rows: self.rows.load(Ordering::Relaxed),

@@ -11,8 +11,9 @@
 //! This module must not know the base, the journal, or who takes snapshots.
 
 mod cursor;
+mod fingerprints;
+mod key;
 
-use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
@@ -21,23 +22,26 @@ use crossbeam_skiplist::map::Entry;
 use super::row::{Lsn, Table};
 use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::sync::{Mutex, MutexGuard};
+use fingerprints::Fingerprints;
+use key::FullKey;
+pub(crate) use key::{Lookup, looking_up};
 
 /// A row as the memtable holds it; `None` is a tombstone: the row was deleted.
 pub(crate) type MemoryRow = Option<Arc<[u8]>>;
 
-/// Keys up to this length are looked up without allocating.
-const SHORT_KEY_BYTES: usize = 160;
+/// What a memtable may take in a store with the default budget: a measure for whoever does not know the store's.
+pub(crate) const USUAL_MEMTABLE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What the allocator adds to each piece it hands out, on average: a header and rounding.
 const ALLOCATION_BYTES: usize = 16;
 
-/// What a key costs beside its own bytes and its rows: the map's node with its chain, its boxed
-/// key, its counter and on average two links, and the key's allocation.
+/// What a key costs beside its rows, and its own bytes where they have no room in it: the map's node
+/// with its chain, its key, its counter and on average two links.
 const ENTRY_BYTES: usize = size_of::<Chain>()
-    + size_of::<Box<[u8]>>()
+    + size_of::<FullKey>()
     + size_of::<usize>()
     + 2 * size_of::<usize>()
-    + 2 * ALLOCATION_BYTES;
+    + ALLOCATION_BYTES;
 
 /// What a row costs beside its own bytes: the two counters of its `Arc`, and its allocation.
 const ROW_BYTES: usize = 2 * size_of::<usize>() + ALLOCATION_BYTES;
@@ -66,16 +70,19 @@ impl Pins<'_> {
 /// The rows committed since the last checkpoint.
 #[derive(Debug)]
 pub(crate) struct Memtable {
-    chains: SkipMap<Box<[u8]>, Chain>,
+    chains: SkipMap<FullKey, Chain>,
+    /// Those of all keys of the map: what they deny need not be searched for.
+    fingerprints: Fingerprints,
     bytes: AtomicUsize,
     sealed: AtomicU64,
 }
 
 impl Memtable {
-    /// An empty memtable that takes rows.
-    pub(crate) fn new() -> Self {
+    /// An empty memtable that takes rows, of about `limit_bytes` at most.
+    pub(crate) fn new(limit_bytes: usize) -> Self {
         Self {
             chains: SkipMap::new(),
+            fingerprints: Fingerprints::for_bytes(limit_bytes),
             bytes: AtomicUsize::new(0),
             sealed: AtomicU64::new(Lsn::MAX),
         }
@@ -92,32 +99,41 @@ impl Memtable {
         keep: &Pins<'_>,
     ) {
         let version = Version { lsn, row };
-        with_full_key(table, key, |full_key| match self.chains.get(full_key) {
+        looking_up(table, key, |lookup| match self.find(lookup) {
             Some(entry) => {
                 let mut versions = entry.value().lock();
                 let before = versions.heap_bytes();
                 versions.push(version, keep);
                 let after = versions.heap_bytes();
                 drop(versions);
-                // One thread inserts at a time, so the sum cannot run below zero in between.
-                self.bytes.fetch_add(after, Ordering::Relaxed);
-                self.bytes.fetch_sub(before, Ordering::Relaxed);
+                self.count(before, after);
             }
             None => {
+                let key = FullKey::new(lookup.full_key);
                 let versions = Versions::new(version);
-                let bytes = ENTRY_BYTES + full_key.len() + versions.heap_bytes();
-                self.chains.insert(full_key.into(), Chain(Mutex::new(versions)));
-                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                let bytes = ENTRY_BYTES + key.heap_bytes(ALLOCATION_BYTES) + versions.heap_bytes();
+                self.fingerprints.add(lookup.fingerprint);
+                self.chains.insert(key, Chain(Mutex::new(versions)));
+                self.count(0, bytes);
             }
         });
     }
 
+    fn find(&self, lookup: Lookup<'_>) -> Option<Entry<'_, FullKey, Chain>> {
+        let may_have = self.fingerprints.may_have(lookup.fingerprint);
+        may_have.then(|| self.chains.get(lookup.full_key)).flatten()
+    }
+
+    /// One thread inserts at a time, so nothing comes between.
+    fn count(&self, before: usize, after: usize) {
+        let bytes = self.bytes.load(Ordering::Relaxed) + after - before;
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// What was known of a row at LSN `at`: `None` where the memtable says nothing, and
     /// `Some(None)` where the row was deleted.
-    pub(crate) fn get(&self, table: Table, key: &[u8], at: Lsn) -> Option<MemoryRow> {
-        with_full_key(table, key, |full_key| {
-            self.chains.get(full_key)?.value().lock().at(at).cloned()
-        })
+    pub(crate) fn get(&self, lookup: Lookup<'_>, at: Lsn) -> Option<MemoryRow> {
+        self.find(lookup)?.value().lock().at(at).cloned()
     }
 
     /// Each key's newest version, in the order of (table, key), tombstones included. What a
@@ -125,13 +141,18 @@ impl Memtable {
     pub(crate) fn newest_rows(&self) -> impl Iterator<Item = (Table, NewestKey<'_>, MemoryRow)> {
         self.chains.iter().map(|entry| {
             let row = entry.value().lock().newest.row.clone();
-            (Table(entry.key()[0]), NewestKey(entry), row)
+            (entry.key().table(), NewestKey(entry), row)
         })
     }
 
     /// About how many bytes of heap the keys and rows take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of heap it takes beside them, also where it is empty.
+    pub(crate) fn fixed_bytes(&self) -> usize {
+        self.fingerprints.bytes()
     }
 
     /// The number of keys, deleted ones included.
@@ -152,11 +173,11 @@ impl Memtable {
 }
 
 /// A key of [`Memtable::newest_rows`], without its table.
-pub(crate) struct NewestKey<'a>(Entry<'a, Box<[u8]>, Chain>);
+pub(crate) struct NewestKey<'a>(Entry<'a, FullKey, Chain>);
 
 impl AsRef<[u8]> for NewestKey<'_> {
     fn as_ref(&self) -> &[u8] {
-        key_of(self.0.key())
+        self.0.key().key()
     }
 }
 
@@ -176,8 +197,9 @@ impl Chain {
 #[derive(Debug)]
 struct Versions {
     newest: Version,
-    /// The versions before the newest, oldest first.
-    older: Vec<Version>,
+    /// The versions before the newest, oldest first; most rows have none, and then this is one word.
+    #[expect(clippy::box_collection, reason = "it stands in every key of the memtable")]
+    older: Option<Box<Vec<Version>>>,
 }
 
 #[derive(Debug)]
@@ -188,7 +210,7 @@ struct Version {
 
 impl Versions {
     fn new(newest: Version) -> Self {
-        Self { newest, older: Vec::new() }
+        Self { newest, older: None }
     }
 
     /// The row as of LSN `at`.
@@ -196,8 +218,9 @@ impl Versions {
         if self.newest.lsn <= at {
             return Some(&self.newest.row);
         }
-        let known = self.older.partition_point(|version| version.lsn <= at);
-        Some(&self.older[..known].last()?.row)
+        let older = self.older.as_deref()?;
+        let known = older.partition_point(|version| version.lsn <= at);
+        Some(&older[..known].last()?.row)
     }
 
     fn push(&mut self, version: Version, keep: &Pins<'_>) {
@@ -206,36 +229,32 @@ impl Versions {
         let next = version.lsn;
         let before = std::mem::replace(&mut self.newest, version);
         if keep.any_between(before.lsn, next) {
-            if self.older.capacity() == 0 {
-                // A row updated by one thread has one version behind the newest and no more.
-                self.older.reserve_exact(1);
-            }
-            self.older.push(before);
+            // A row updated by one thread has one version behind the newest and no more.
+            self.older.get_or_insert_with(|| Box::new(Vec::with_capacity(1))).push(before);
         }
     }
 
     /// Drops the older versions that nobody can read.
     fn prune(&mut self, keep: &Pins<'_>) {
+        let Some(older) = &mut self.older else { return };
         let mut index = 0;
         let mut kept = 0;
-        while index < self.older.len() {
-            let next = self.older.get(index + 1).unwrap_or(&self.newest).lsn;
-            if keep.any_between(self.older[index].lsn, next) {
-                self.older.swap(kept, index);
+        while index < older.len() {
+            let next = older.get(index + 1).unwrap_or(&self.newest).lsn;
+            if keep.any_between(older[index].lsn, next) {
+                older.swap(kept, index);
                 kept += 1;
             }
             index += 1;
         }
-        self.older.truncate(kept);
+        older.truncate(kept);
     }
 
     fn heap_bytes(&self) -> usize {
-        let older = match self.older.capacity() {
-            0 => 0,
-            capacity => capacity * size_of::<Version>() + ALLOCATION_BYTES,
-        };
-        let rows = self.older.iter().chain([&self.newest]);
-        older + rows.map(Version::heap_bytes).sum::<usize>()
+        let Some(older) = &self.older else { return self.newest.heap_bytes() };
+        let room = size_of::<Vec<Version>>() + older.capacity() * size_of::<Version>();
+        let rows = older.iter().chain([&self.newest]);
+        room + 2 * ALLOCATION_BYTES + rows.map(Version::heap_bytes).sum::<usize>()
     }
 }
 
@@ -243,48 +262,6 @@ impl Version {
     fn heap_bytes(&self) -> usize {
         self.row.as_ref().map_or(0, |row| row.len() + ROW_BYTES)
     }
-}
-
-/// The key a row has in the map: its table's number, then its own key.
-fn with_full_key<T>(table: Table, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
-    let mut short = [0; 1 + SHORT_KEY_BYTES];
-    match short.get_mut(..=key.len()) {
-        Some(full_key) => {
-            full_key[0] = table.0;
-            full_key[1..].copy_from_slice(key);
-            with(full_key)
-        }
-        None => with(&full_key(table, key)),
-    }
-}
-
-fn full_key(table: Table, key: &[u8]) -> Box<[u8]> {
-    let mut full_key = Vec::with_capacity(1 + key.len());
-    full_key.push(table.0);
-    full_key.extend_from_slice(key);
-    full_key.into()
-}
-
-/// A row's own key within its full key, which has the table's number at least.
-fn key_of(full_key: &[u8]) -> &[u8] {
-    &full_key[1..]
-}
-
-/// Both ends of a range of full keys.
-type FullBounds = (Bound<Box<[u8]>>, Bound<Box<[u8]>>);
-
-/// The bounds in the map of a range of a table's keys.
-fn full_bounds(table: Table, (start, end): (Bound<&[u8]>, Bound<&[u8]>)) -> FullBounds {
-    let start = match start {
-        Bound::Unbounded => Bound::Included(full_key(table, &[])),
-        bound => bound.map(|key| full_key(table, key)),
-    };
-    let end = match (end, table.0.checked_add(1)) {
-        (Bound::Unbounded, Some(next)) => Bound::Excluded([next].into()),
-        (Bound::Unbounded, None) => Bound::Unbounded,
-        (bound, _) => bound.map(|key| full_key(table, key)),
-    };
-    (start, end)
 }
 
 #[cfg(test)]

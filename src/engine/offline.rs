@@ -8,7 +8,7 @@ use crate::disk::{Disk, DiskLock};
 use super::Error;
 use super::base::{self, Base, Meta};
 use super::journal::{self, Findings, Listing, scan};
-use super::memtable::Memtable;
+use super::memtable::{Memtable, USUAL_MEMTABLE_BYTES};
 use super::open::LOCK;
 use super::read::{KeyRange, Reader, Scan};
 use super::recover::{Examination, examine, open_over_overlay, replay};
@@ -38,7 +38,7 @@ impl Offline {
             }
             Examination::Store(found) => *found,
         };
-        let memtable = Memtable::new();
+        let memtable = Memtable::new(USUAL_MEMTABLE_BYTES);
         scan(disk, &found.listing, &found.anchor(), &mut |batch| {
             replay(&memtable, &batch, found.meta.checkpoint);
             Ok::<(), journal::Error>(())
@@ -115,7 +115,7 @@ impl BaseAlone {
         let (opened, _, _) = open_over_overlay(disk)?;
         let meta = opened.meta()?;
         let base = Arc::new(opened.snapshot()?);
-        let active = Arc::new(Memtable::new());
+        let active = Arc::new(Memtable::new(0));
         let view = View { active, frozen: None, base, base_written_bytes: 0 };
         Ok(Self { meta, view, _base: opened, _lock: lock })
     }

@@ -206,7 +206,7 @@ fn take_up(disk: &Metered, options: &EngineOptions, found: Found) -> Result<Part
     }
     let mut room = room(disk, options, found.meta.store_id, random(options)?, &found.listing);
     adopt(&mut room, disk, options, &found)?;
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(options.memtable_bytes);
     let segment = match restart_in_ready_room(disk, options, &found, &mut room, &memtable) {
         Ok(segment) => segment,
         Err(error) => {

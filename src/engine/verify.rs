@@ -14,7 +14,7 @@ use crate::disk::{Disk, DiskFile, DiskLock, Overlay};
 use super::Error;
 use super::base::{self, Base, BaseSnapshot, Damage, Integrity, Meta};
 use super::journal::{self, Ending, Listing, Problem, check_segment, old_name, scan, wal_name};
-use super::memtable::Memtable;
+use super::memtable::{Memtable, USUAL_MEMTABLE_BYTES, looking_up};
 use super::merge::{MergedScan, Source};
 use super::offline::lock_shared;
 use super::read::{KeyRange, Reader, Scan};
@@ -78,7 +78,7 @@ pub(crate) fn verify(disk: &dyn Disk) -> Result<Examined, Error> {
     let (opened, base_rows) = examine_base(disk, &listing, &mut faults)?;
     let (base, snapshot) = opened.map_or((None, None), |(base, rows)| (Some(base), rows));
     let meta = snapshot.as_ref().map(|snapshot| snapshot.meta().clone());
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(USUAL_MEMTABLE_BYTES);
     let log = examine_log(disk, &listing, meta.as_ref(), &memtable, &mut faults)?;
     let batches = examine_segments(disk, &listing, meta.as_ref(), &log, &mut faults)?;
     let memtable = Arc::new(memtable);
@@ -297,7 +297,7 @@ impl Faults {
 
 impl Reader for Readable {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Row>, Error> {
-        if let Some(row) = self.memtable.get(table, key, Lsn::MAX) {
+        if let Some(row) = looking_up(table, key, |lookup| self.memtable.get(lookup, Lsn::MAX)) {
             return Ok(row.map(Row::Memory));
         }
         let Some(base) = &self.base else { return Ok(None) };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::base::{BaseSnapshot, Error};
-use super::memtable::{MemoryRow, Memtable};
+use super::memtable::{MemoryRow, Memtable, looking_up};
 use super::merge::{Entry, MergedScan, Source};
 use super::read::KeyRange;
 use super::row::{Lsn, Row, Table};
@@ -34,12 +34,13 @@ pub(crate) struct View {
 impl View {
     /// The row under `key` as of LSN `at`, or `None` where there is none.
     pub(crate) fn get(&self, table: Table, key: &[u8], at: Lsn) -> Result<Option<Row>, Error> {
-        for memtable in self.memtables() {
-            if let Some(row) = memtable.get(table, key, at) {
-                return Ok(row.map(Row::Memory));
-            }
+        let known = looking_up(table, key, |lookup| {
+            self.memtables().find_map(|memtable| memtable.get(lookup, at))
+        });
+        match known {
+            Some(row) => Ok(row.map(Row::Memory)),
+            None => Ok(self.base.get(table, key)?.map(Row::Base)),
         }
-        Ok(self.base.get(table, key)?.map(Row::Base))
     }
 
     /// The rows of `table` with keys in `range`, as of LSN `at`. The scan owns what it reads.

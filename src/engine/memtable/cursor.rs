@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{FullBounds, Lsn, MemoryRow, Memtable, Table, full_bounds, key_of};
+use super::key::{FullBounds, FullKey, full_bounds};
+use super::{Lsn, MemoryRow, Memtable, Table};
 
 /// The first chunk is small, because many scans look for one row; each further one is twice the
 /// last, up to the greatest.
@@ -106,17 +107,17 @@ impl DoubleEndedIterator for MemtableCursor {
 /// Hands on up to `chunk_rows` rows as of `at`, and answers the full key of the last one if there
 /// may be more.
 fn pull<'a>(
-    entries: impl Iterator<Item = super::Entry<'a, Box<[u8]>, super::Chain>>,
+    entries: impl Iterator<Item = super::Entry<'a, FullKey, super::Chain>>,
     chunk_rows: usize,
     at: Lsn,
     mut hand_on: impl FnMut(KeyedRow),
-) -> Option<Box<[u8]>> {
+) -> Option<FullKey> {
     let mut pulled = 0;
     for entry in entries {
         let Some(row) = entry.value().lock().at(at).cloned() else {
             continue;
         };
-        hand_on((key_of(entry.key()).into(), row));
+        hand_on((entry.key().key().into(), row));
         pulled += 1;
         if pulled == chunk_rows {
             return Some(entry.key().clone());
@@ -125,6 +126,6 @@ fn pull<'a>(
     None
 }
 
-fn as_slice(bound: &Bound<Box<[u8]>>) -> Bound<&[u8]> {
-    bound.as_ref().map(|key| &**key)
+fn as_slice(bound: &Bound<FullKey>) -> Bound<&[u8]> {
+    bound.as_ref().map(FullKey::as_bytes)
 }

@@ -1,7 +1,7 @@
 //! Tests of the memtable: versions, pins, cursors, and its count of bytes.
 
 use std::collections::BTreeMap;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 const TABLE: Table = Table(7);
+const LIMIT_BYTES: usize = 16 * 1024;
 
 fn row(byte: u8) -> MemoryRow {
     Some(Arc::new([byte]))
@@ -23,18 +24,23 @@ fn pins(visible: Lsn, snapshots: &[Lsn]) -> Pins<'_> {
 impl Memtable {
     /// What `bytes` should be, counted anew.
     fn counted_bytes(&self) -> usize {
-        let chains = self
-            .chains
-            .iter()
-            .map(|entry| ENTRY_BYTES + entry.key().len() + entry.value().lock().heap_bytes());
+        let chains = self.chains.iter().map(|entry| {
+            let key_bytes = entry.key().heap_bytes(ALLOCATION_BYTES);
+            ENTRY_BYTES + key_bytes + entry.value().lock().heap_bytes()
+        });
         chains.sum()
+    }
+
+    fn row(&self, table: Table, key: &[u8], at: Lsn) -> Option<MemoryRow> {
+        looking_up(table, key, |lookup| self.get(lookup, at))
     }
 
     /// The LSNs of a row's versions, newest first.
     fn lsns(&self, key: &[u8]) -> Vec<Lsn> {
-        let entry = self.chains.get(&*full_key(TABLE, key)).unwrap();
+        let entry = self.chains.get(&FullKey::of(TABLE, key)).unwrap();
         let versions = entry.value().lock();
-        let older = versions.older.iter().rev().map(|version| version.lsn);
+        let older =
+            versions.older.iter().flat_map(|older| older.iter()).rev().map(|version| version.lsn);
         [versions.newest.lsn].into_iter().chain(older).collect()
     }
 }
@@ -43,24 +49,24 @@ impl Memtable {
 /// all where the row came later.
 #[test]
 fn a_read_sees_the_newest_version_up_to_its_lsn() {
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(LIMIT_BYTES);
     let keep = pins(0, &[]);
     memtable.insert(2, TABLE, b"key", row(2), &keep);
     memtable.insert(4, TABLE, b"key", None, &keep);
     memtable.insert(6, TABLE, b"key", row(6), &keep);
-    let seen: Vec<_> = (1..8).map(|at| memtable.get(TABLE, b"key", at)).collect();
+    let seen: Vec<_> = (1..8).map(|at| memtable.row(TABLE, b"key", at)).collect();
     let expected = [None, Some(row(2)), Some(row(2)), Some(None), Some(None)];
     assert_eq!(seen[..5], expected);
     assert_eq!(seen[5..], [Some(row(6)), Some(row(6))]);
-    assert_eq!(memtable.get(Table(8), b"key", 9), None);
-    assert_eq!(memtable.get(TABLE, b"ke", 9), None);
+    assert_eq!(memtable.row(Table(8), b"key", 9), None);
+    assert_eq!(memtable.row(TABLE, b"ke", 9), None);
 }
 
 /// A price that ticks a million times between two checkpoints must cost two rows, not a million;
 /// and the one version an old snapshot stands on must not be lost among them.
 #[test]
 fn a_hot_row_keeps_what_is_pinned_and_no_more() {
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(LIMIT_BYTES);
     for lsn in 1..1000 {
         let snapshots: &[Lsn] = if lsn > 500 { &[500] } else { &[] };
         memtable.insert(lsn, TABLE, b"hot", row(1), &pins(lsn - 1, snapshots));
@@ -72,24 +78,28 @@ fn a_hot_row_keeps_what_is_pinned_and_no_more() {
     assert_eq!(memtable.bytes(), memtable.counted_bytes());
 }
 
-/// Keys too long for the buffer on the stack must land under the same order and the same name.
+/// Keys too long for the map's nodes, or for the buffer on the stack, must land under the same order and the same
+/// name.
 #[test]
 fn long_keys_are_keys_like_others() {
-    let memtable = Memtable::new();
-    for length in SHORT_KEY_BYTES - 2..SHORT_KEY_BYTES + 3 {
+    let memtable = Memtable::new(LIMIT_BYTES);
+    for length in 50..170 {
         memtable.insert(1, TABLE, &vec![b'k'; length], row(length as u8), &pins(0, &[]));
     }
-    for length in SHORT_KEY_BYTES - 2..SHORT_KEY_BYTES + 3 {
-        let found = memtable.get(TABLE, &vec![b'k'; length], 1);
+    for length in 50..170 {
+        let found = memtable.row(TABLE, &vec![b'k'; length], 1);
         assert_eq!(found, Some(row(length as u8)));
     }
-    assert_eq!(memtable.len(), 5);
+    assert_eq!(memtable.len(), 120);
+    let lengths = memtable.newest_rows().map(|(_, key, _)| key.as_ref().len());
+    assert!(lengths.eq(50..170));
+    assert_eq!(memtable.bytes(), memtable.counted_bytes());
 }
 
 /// A checkpoint writes each row's newest version, deletions included, in the order the base wants.
 #[test]
 fn the_newest_rows_come_in_the_order_of_tables_and_keys() {
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(LIMIT_BYTES);
     let keep = pins(0, &[]);
     memtable.insert(1, Table(255), b"b", row(1), &keep);
     memtable.insert(1, Table(2), b"zz", row(2), &keep);
@@ -112,7 +122,7 @@ fn the_newest_rows_come_in_the_order_of_tables_and_keys() {
 /// A reader with an old view finds out from the seal that it needs a newer one.
 #[test]
 fn a_sealed_memtable_says_how_far_it_reaches() {
-    let memtable = Memtable::new();
+    let memtable = Memtable::new(LIMIT_BYTES);
     assert_eq!(memtable.sealed_at(), Lsn::MAX);
     memtable.seal(17);
     assert_eq!(memtable.sealed_at(), 17);
@@ -122,7 +132,7 @@ fn a_sealed_memtable_says_how_far_it_reaches() {
 /// may never change, and a scan may never miss it.
 #[test]
 fn readers_beside_a_writer_keep_their_version() {
-    let memtable = Arc::new(Memtable::new());
+    let memtable = Arc::new(Memtable::new(LIMIT_BYTES));
     for key in 0..200_u8 {
         memtable.insert(1, TABLE, &[key], row(key), &pins(0, &[]));
     }
@@ -132,7 +142,7 @@ fn readers_beside_a_writer_keep_their_version() {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     for key in 0..200_u8 {
-                        assert_eq!(memtable.get(TABLE, &[key], 1), Some(row(key)));
+                        assert_eq!(memtable.row(TABLE, &[key], 1), Some(row(key)));
                     }
                     let scan = memtable.cursor(TABLE, (Bound::Unbounded, Bound::Unbounded), 1);
                     assert!(scan.eq((0..200_u8).map(|key| ([key].into(), row(key)))));
@@ -196,8 +206,11 @@ proptest! {
     /// Pruning drops every version nobody can read and never one that somebody can: not the
     /// snapshots', and not those that are yet to become visible.
     #[test]
-    fn pruning_keeps_exactly_what_can_be_read(steps in prop::collection::vec(step(), 1..60)) {
-        let memtable = Memtable::new();
+    fn pruning_keeps_exactly_what_can_be_read(
+        steps in prop::collection::vec(step(), 1..60),
+        limit_bytes in prop::sample::select(vec![0, 1 << 20]),
+    ) {
+        let memtable = Memtable::new(limit_bytes);
         let mut history = History::new();
         let (mut visible, mut newest) = (0, 0);
         let mut snapshots: Vec<Lsn> = Vec::new();
@@ -224,7 +237,7 @@ proptest! {
             for at in (visible..=newest).chain(snapshots.iter().copied()) {
                 for key in 0..12 {
                     let expected = as_of(&history, key, at);
-                    prop_assert_eq!(memtable.get(TABLE, &[key], at), expected, "{} at {}", key, at);
+                    prop_assert_eq!(memtable.row(TABLE, &[key], at), expected, "{} at {}", key, at);
                 }
             }
             prop_assert_eq!(memtable.bytes(), memtable.counted_bytes());
@@ -242,7 +255,7 @@ proptest! {
         from_front in prop::collection::vec(any::<bool>(), 64),
     ) {
         let table = Table(table);
-        let memtable = Arc::new(Memtable::new());
+        let memtable = Arc::new(Memtable::new(LIMIT_BYTES));
         let keep = pins(0, &[]);
         let neighbours = [table.0.checked_sub(1), table.0.checked_add(1)];
         for neighbour in neighbours.into_iter().flatten() {

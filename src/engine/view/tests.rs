@@ -73,7 +73,7 @@ impl Engine {
         let file: Arc<TestFile> = new_file();
         let base = open(&file);
         let view = View {
-            active: Arc::new(Memtable::new()),
+            active: Arc::new(Memtable::new(4096)),
             frozen: None,
             base: Arc::new(base.snapshot().unwrap()),
             base_written_bytes: 0,
@@ -90,7 +90,7 @@ impl Engine {
             Step::Commit(rows) => self.commit(&rows),
             Step::Freeze if self.view.frozen.is_none() => {
                 self.view.active.seal(self.visible());
-                let full = std::mem::replace(&mut self.view.active, Arc::new(Memtable::new()));
+                let full = std::mem::replace(&mut self.view.active, Arc::new(Memtable::new(4096)));
                 self.view.frozen = Some(full);
             }
             Step::Checkpoint => self.checkpoint(),
@@ -204,7 +204,7 @@ fn a_lost_base_is_an_error_and_not_an_empty_scan() {
     let rows = (0..2000_u16).map(|key| (Table(1), key.to_be_bytes(), Some([0; 32])));
     base.apply(&meta(1), rows, &mut || ()).unwrap();
     let view = View {
-        active: Arc::new(Memtable::new()),
+        active: Arc::new(Memtable::new(4096)),
         frozen: None,
         base: Arc::new(base.snapshot().unwrap()),
         base_written_bytes: 0,
