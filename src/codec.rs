@@ -86,7 +86,11 @@ struct Appending<'v>(&'v mut Vec<u8>);
 
 impl bincode::enc::write::Writer for Appending<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
-        self.0.extend_from_slice(bytes);
+        // Most numbers take one byte, which is less than what a copy of any length costs.
+        match bytes {
+            [byte] => self.0.push(*byte),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 }

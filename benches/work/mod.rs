@@ -23,7 +23,8 @@ pub(crate) struct Bench {
     pub(crate) name: &'static str,
     /// How many things one run does: what is told is for one of them.
     pub(crate) units: u64,
-    /// How often it is run before it is measured, and how often it is run for a count.
+    /// How often it is run for a count.
+    #[allow(dead_code, reason = "what is timed is run as often as it takes")]
     pub(crate) runs: u64,
     pub(crate) set_up: fn(&Path) -> Box<dyn Work>,
 }

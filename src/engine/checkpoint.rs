@@ -179,6 +179,7 @@ impl Engine {
                     segment: SegmentMark { number, salt },
                     last_micros,
                 });
+                self.pressure.note_memtable(0);
                 self.pressure.frozen(self.journal.group.appended_bytes());
             }
             drop(writer);
@@ -281,8 +282,7 @@ impl Engine {
 
     /// Asks for a checkpoint where memory or journal have reached their budget.
     pub(crate) fn request_checkpoint_if_due(&self) {
-        let memtable_bytes = self.view().active.bytes();
-        self.pressure.request_if_due(memtable_bytes, self.journal.group.appended_bytes());
+        self.pressure.request_if_due(self.journal.group.appended_bytes());
     }
 
     /// Back-pressure: waits until there is memory for more rows. Holds no lock.
@@ -290,10 +290,8 @@ impl Engine {
         match purpose {
             Purpose::Finishing => Ok(()),
             Purpose::Ordinary => {
-                let waited = self.pressure.wait_for_memory(
-                    || self.view().active.bytes(),
-                    || self.journal.group.poison().is_some(),
-                );
+                let hopeless = || self.journal.group.poison().is_some();
+                let waited = self.pressure.wait_for_memory(hopeless);
                 tell_waited(&waited);
                 waited.map(drop)
             }

@@ -48,6 +48,10 @@ pub(crate) struct EngineStats {
     /// What all of them together took.
     pub(crate) all_syncs_time: Duration,
     pub(crate) waits: Waits,
+    /// The longest that a write has waited for the writers before it.
+    pub(crate) longest_lock_wait_micros: u64,
+    /// The longest that a commit has waited for the turn of others.
+    pub(crate) longest_turn_wait: Duration,
     pub(crate) journal_disk_bytes: u64,
     pub(crate) reserve_bytes: u64,
     pub(crate) base_disk_bytes: u64,
@@ -226,6 +230,8 @@ impl Engine {
             sync_time: self.disk.sync_time_in(DIRECTORY),
             all_syncs_time: self.disk.all_syncs_time_in(DIRECTORY),
             waits: self.pressure.waits(),
+            longest_lock_wait_micros: self.longest_lock_wait.load(Ordering::Relaxed),
+            longest_turn_wait: self.journal.group.longest_wait(),
             journal_disk_bytes,
             reserve_bytes,
             base_disk_bytes: self.base_len(),

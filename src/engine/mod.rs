@@ -89,6 +89,8 @@ pub(crate) struct Engine {
     base_checked: AtomicBool,
     /// Set when reading all of the base found damage in it.
     base_damaged: AtomicBool,
+    /// The longest that a write has waited for the writers before it, in microseconds.
+    longest_lock_wait: AtomicU64,
     commits: AtomicU64,
     /// Rows of all those commits.
     rows: AtomicU64,

@@ -138,8 +138,10 @@ fn assemble(
     let writer = Writer { last_micros: parts.last_micros, ..Writer::default() };
     let store_id = parts.meta.store_id;
     let checkpointer = Checkpointer::new(parts.meta, parts.base);
+    let pressure = Pressure::new(&options);
+    pressure.note_memtable(view.active.bytes());
     Ok(Engine {
-        pressure: Pressure::new(&options),
+        pressure,
         options,
         disk,
         journal,
@@ -150,6 +152,7 @@ fn assemble(
         base_suspect: AtomicBool::new(false),
         base_checked: AtomicBool::new(base_checked),
         base_damaged: AtomicBool::new(false),
+        longest_lock_wait: AtomicU64::new(0),
         commits: AtomicU64::new(0),
         rows: AtomicU64::new(0),
         opening: parts.opening,

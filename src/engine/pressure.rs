@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::options::{Background, EngineOptions};
-use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::sync::{Condvar, Instant, Mutex, MutexGuard};
 
 /// Checkpoints that memory does not force keep this far apart.
@@ -37,6 +37,8 @@ struct State {
 pub(crate) struct Pressure {
     state: Mutex<State>,
     changed: Condvar,
+    /// Bytes of the memtable that takes rows, as they were after the last commit.
+    memtable_bytes: AtomicUsize,
     /// Bytes that the journal had taken when the last memtable was frozen.
     journal_bytes_frozen: AtomicU64,
     memtable_limit_bytes: usize,
@@ -75,6 +77,8 @@ pub(crate) struct Waits {
     pub(crate) all: u64,
     /// Who was refused.
     pub(crate) refused: u64,
+    /// The longest wait.
+    pub(crate) longest: Duration,
 }
 
 impl Pressure {
@@ -82,6 +86,7 @@ impl Pressure {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
+            memtable_bytes: AtomicUsize::new(0),
             journal_bytes_frozen: AtomicU64::new(0),
             memtable_limit_bytes: options.memtable_bytes,
             journal_limit_bytes: options.journal_bytes,
@@ -111,8 +116,18 @@ impl Pressure {
         Waits { now: state.waiting as u64, ..state.waits }
     }
 
+    /// Notes how large the memtable is that takes rows. Only for who has the writer's lock.
+    pub(crate) fn note_memtable(&self, bytes: usize) {
+        self.memtable_bytes.store(bytes, Ordering::Release);
+    }
+
+    fn memtable_bytes(&self) -> usize {
+        self.memtable_bytes.load(Ordering::Acquire)
+    }
+
     /// Asks for a checkpoint if memtable or journal have grown enough since the last one.
-    pub(crate) fn request_if_due(&self, memtable_bytes: usize, journal_bytes: u64) {
+    pub(crate) fn request_if_due(&self, journal_bytes: u64) {
+        let memtable_bytes = self.memtable_bytes();
         let frozen_at = self.journal_bytes_frozen.load(Ordering::Acquire);
         // A memtable may be frozen between the caller's look at the journal and this one.
         let since_freeze = journal_bytes.saturating_sub(frozen_at);
@@ -140,30 +155,28 @@ impl Pressure {
     /// waited, if it did.
     pub(crate) fn wait_for_memory(
         &self,
-        memtable_bytes: impl Fn() -> usize,
         hopeless: impl Fn() -> bool,
     ) -> Result<Option<Duration>, Error> {
-        if memtable_bytes() < self.memtable_limit_bytes {
+        if self.memtable_bytes() < self.memtable_limit_bytes {
             return Ok(None);
         }
-        let waited = self.wait_while_full(memtable_bytes, hopeless);
-        if waited.is_err() {
-            self.lock().waits.refused += 1;
+        let waited = self.wait_while_full(hopeless);
+        let mut state = self.lock();
+        match &waited {
+            Ok(took) => state.waits.longest = state.waits.longest.max(took.unwrap_or_default()),
+            Err(_) => state.waits.refused += 1,
         }
+        drop(state);
         waited
     }
 
-    fn wait_while_full(
-        &self,
-        memtable_bytes: impl Fn() -> usize,
-        hopeless: impl Fn() -> bool,
-    ) -> Result<Option<Duration>, Error> {
+    fn wait_while_full(&self, hopeless: impl Fn() -> bool) -> Result<Option<Duration>, Error> {
         let limit = self.memtable_limit_bytes;
         let mut has_waited = false;
         let started = Instant::now();
         let mut state = self.lock();
         loop {
-            let bytes = memtable_bytes();
+            let bytes = self.memtable_bytes();
             if bytes < limit || (bytes < 2 * limit && state.frozen.is_none()) || hopeless() {
                 return Ok(has_waited.then(|| started.elapsed()));
             }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Poll, Waker};
 
 use super::journal::{Aftermath, CommitHeader, Failure, Goal, Purpose, encode_commit};
@@ -11,7 +11,7 @@ use super::memtable::Pins;
 use super::options::{Background, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
 use super::row::{Lsn, RowWrite, Table};
 use super::sync::atomic::Ordering;
-use super::sync::{MutexGuard, thread_local};
+use super::sync::{Instant, MutexGuard, thread_local};
 use super::tx::Tx;
 use super::view::{StagedRows, View};
 use super::{Engine, Error};
@@ -28,6 +28,9 @@ pub enum Durability {
     /// synced in the background; power loss may take the last of them.
     Written,
 }
+
+/// How many rows of a commit go into the memtable under one lock of the snapshots' registry.
+const ROWS_PER_LOOK_AT_PINS: usize = 32;
 
 /// What the one writer knows beside the staged rows.
 #[derive(Debug, Default)]
@@ -144,6 +147,9 @@ pub(crate) struct Staged<T, E> {
 /// A commit in memtable and queue.
 struct Committed {
     lsn: Lsn,
+    /// What it read. Where a checkpoint replaced it since, whoever drops it last frees a memtable, and that
+    /// is to happen behind the writer's lock.
+    view: Arc<View>,
     /// Where putting it there failed.
     aftermath: Option<Aftermath>,
 }
@@ -160,7 +166,7 @@ impl Engine {
     ) -> Result<Staged<T, E>, Error> {
         let here = WritingHere::begin(self)?;
         self.wait_for_memory(purpose)?;
-        let mut writer = self.lock_writer()?;
+        let mut writer = self.wait_for_writer()?;
         let mut tx = self.begin(&writer);
         let outcome = body(&mut tx);
         let requires_sync = tx.requires_sync && outcome.is_ok();
@@ -178,6 +184,7 @@ impl Engine {
         let ticket = |lsn, wrote| Ticket { engine: self.clone(), lsn, wrote, requires_sync };
         match commit {
             Ok(Some(committed)) => {
+                drop(committed.view);
                 self.tell_of(committed.aftermath, notices);
                 Ok(Staged { outcome, ticket: ticket(committed.lsn, true) })
             }
@@ -205,9 +212,31 @@ impl Engine {
         WritingHere::begin(self).map(drop)
     }
 
+    /// As [`Engine::lock_writer`], counting how long the wait is where somebody else is writing.
+    fn wait_for_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        match self.writer.try_lock() {
+            Ok(writer) => self.admit_writer(writer),
+            // A poisoned mutex comes locked.
+            Err(TryLockError::Poisoned(writer)) => self.admit_writer(writer.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let began = Instant::now();
+                let writer = self.lock_writer();
+                let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.longest_lock_wait.fetch_max(waited, Ordering::Relaxed);
+                writer
+            }
+        }
+    }
+
     pub(crate) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
         // A closure that panics leaves nothing behind: what it staged went with it.
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.admit_writer(self.writer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn admit_writer<'a>(
+        &self,
+        writer: MutexGuard<'a, Writer>,
+    ) -> Result<MutexGuard<'a, Writer>, Error> {
         if let Some(cause) = self.journal.group.poison() {
             return Err(Error::Poisoned { cause });
         }
@@ -268,15 +297,21 @@ impl Engine {
         let aftermath = publish
             .is_err()
             .then(|| self.journal.group.poison_after_panic("staging a commit failed"));
-        Ok(Committed { lsn, aftermath })
+        Ok(Committed { lsn, view, aftermath })
     }
 
+    /// Few rows at a time, for snapshots to be taken and given up in between. One that is taken then reads at
+    /// the visible LSN or a later one, and what lives there was kept among the rows before.
     fn insert_rows(&self, view: &View, lsn: Lsn, rows: Vec<RowWrite>) {
-        let registry = self.registry.lock();
-        let pins = Pins { visible: self.journal.group.visible(), snapshots: registry.lsns() };
-        for RowWrite { table, key, row } in rows {
-            view.active.insert(lsn, table, &key, row, &pins);
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let registry = self.registry.lock();
+            let pins = Pins { visible: self.journal.group.visible(), snapshots: registry.lsns() };
+            for RowWrite { table, key, row } in rows.by_ref().take(ROWS_PER_LOOK_AT_PINS) {
+                view.active.insert(lsn, table, &key, row, &pins);
+            }
         }
+        self.pressure.note_memtable(view.active.bytes());
     }
 }
 

@@ -72,8 +72,12 @@ impl TokenKey {
 
     /// The key that is stored as `bytes`, or `None` where no key is stored so.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (chain, address) = std::str::from_utf8(bytes).ok()?.split_once(SEPARATOR)?;
-        Self::new(chain, address).ok().filter(|key| key.as_bytes() == bytes)
+        let stored = std::str::from_utf8(bytes).ok()?;
+        let (chain, address) = stored.split_once(SEPARATOR)?;
+        let chain_bytes = check(KeyPart::Chain, chain).ok()?;
+        check(KeyPart::Address, address).ok()?;
+        let is_canonical = !is_evm(address) || !address.bytes().any(|c| c.is_ascii_uppercase());
+        is_canonical.then(|| Self { stored: stored.into(), chain_bytes })
     }
 
     /// What the stored keys of all tokens on `chain` begin with whose address begins with `prefix`,
@@ -107,7 +111,11 @@ fn check(part: KeyPart, text: &str) -> Result<u8, Error> {
     if text.len() > TokenKey::MAX_PART_BYTES {
         return refuse(KeyFault::TooLong { bytes: text.len() });
     }
-    if let Some((at, character)) = text.char_indices().find(|(_, c)| c.is_control()) {
+    // Most are printable ASCII, which needs no look at every character.
+    let is_printable = text.bytes().fold(true, |all, byte| all & (b' '..=b'~').contains(&byte));
+    if !is_printable
+        && let Some((at, character)) = text.char_indices().find(|(_, c)| c.is_control())
+    {
         return refuse(KeyFault::ControlCharacter { character, at });
     }
     // Not above MAX_PART_BYTES, as was just checked.

@@ -130,6 +130,15 @@ const GAUGES: &[Metric] = &[
     metric("highwater_writes_waiting", Count, "Writes that wait for memory now.", |f| {
         Some(f.stats.writes_waiting)
     }),
+    metric("highwater_longest_memory_wait_microseconds", Microseconds, "For memory.", |f| {
+        Some(f.stats.longest_memory_wait_micros)
+    }),
+    metric("highwater_longest_lock_wait_microseconds", Microseconds, "For other writers.", |f| {
+        Some(f.stats.longest_lock_wait_micros)
+    }),
+    metric("highwater_longest_turn_wait_microseconds", Microseconds, "For others' sync.", |f| {
+        Some(f.stats.longest_turn_wait_micros)
+    }),
     metric("highwater_orphans", Count, "Operations of earlier openings.", |f| {
         f.under_way.as_ref().map(|all| all.orphans.count)
     }),

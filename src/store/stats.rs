@@ -60,6 +60,13 @@ pub struct Stats {
     pub writes_waited: u64,
     /// Writes that were refused since the opening because there was no memory for them.
     pub writes_refused: u64,
+    /// Microseconds of the longest wait for memory since the opening.
+    pub longest_memory_wait_micros: u64,
+    /// Microseconds that a write has waited at most, since the opening, for writers before it to stage theirs.
+    pub longest_lock_wait_micros: u64,
+    /// Microseconds that a commit has waited at most, since the opening, for the write and sync of others that was
+    /// under way when it was staged.
+    pub longest_turn_wait_micros: u64,
     /// Bytes of all journal files.
     pub journal_disk_bytes: u64,
     /// Bytes set aside for writes that finish something; 0 after the disk was full.
@@ -110,6 +117,9 @@ impl From<EngineStats> for Stats {
             writes_waiting: stats.waits.now,
             writes_waited: stats.waits.all,
             writes_refused: stats.waits.refused,
+            longest_memory_wait_micros: micros(stats.waits.longest),
+            longest_lock_wait_micros: stats.longest_lock_wait_micros,
+            longest_turn_wait_micros: micros(stats.longest_turn_wait),
             journal_disk_bytes: stats.journal_disk_bytes,
             reserve_bytes: stats.reserve_bytes,
             base_disk_bytes: stats.base_disk_bytes,

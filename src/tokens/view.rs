@@ -3,11 +3,11 @@
 use super::history::admit::{Admission, Gate, admit};
 use super::merge::{DecimalsDiffer, Marks, State};
 use super::row;
-use super::{Changes, Error, History, Merged, TOKENS, Token, Update};
+use super::{Changes, Error, History, Merged, Recorded, TOKENS, Token, Update};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Row, Scan, Tx};
 use crate::money::TokenKey;
-use crate::price_status::PriceBackoff;
+use crate::price_status::{Missing, PriceBackoff};
 
 /// How far ahead of the store's clock a time may be that an update names, if nothing else was
 /// chosen: five minutes.
@@ -162,11 +162,28 @@ impl<'a> TokensMut<'a> {
     /// [`Error::DecimalsConflict`], [`Error::DecimalsOutOfRange`] or [`Error::TooLong`]. Nothing is
     /// staged either with [`Error::CorruptRow`], [`Error::PriceStatus`] and [`Error::Engine`].
     pub fn upsert(&mut self, update: &Update) -> Result<Merged, Error> {
+        self.merge(update, |after, merging| {
+            let Merging { changes, recorded, missing } = merging;
+            Merged { token: after.token(update.key().clone()), changes, recorded, missing }
+        })
+    }
+
+    /// As [`TokensMut::upsert`], where nobody looks at the token as it is then.
+    pub(super) fn take_in(&mut self, update: &Update) -> Result<Changes, Error> {
+        self.merge(update, |_, merging| merging.changes)
+    }
+
+    /// Takes in what `update` says, and answers what `tell` makes of what it came to.
+    fn merge<T>(
+        &mut self,
+        update: &Update,
+        tell: impl FnOnce(&State<'_>, Merging) -> T,
+    ) -> Result<T, Error> {
         update.check(self.latest)?;
         let key = update.key();
-        self.check_decimals(update)?;
         let stored = self.tx.get(TOKENS, key.as_bytes())?;
         let before = stored.as_ref().map(|row| decode(key, row)).transpose()?;
+        self.check_decimals(before.and_then(|before| before.decimals), update)?;
         let said = State::of(update);
         let admission = self.admit(key, before.and_then(|before| before.marks), &said)?;
         let recorded = admission.recorded;
@@ -187,9 +204,15 @@ impl<'a> TokensMut<'a> {
         }
         admission.stage(self.tx);
         self.stage_status(key, status);
-        let token = after.token(key.clone());
-        Ok(Merged { token, changes, recorded, missing: status.after })
+        Ok(tell(&after, Merging { changes, recorded, missing: status.after }))
     }
+}
+
+/// What an update came to, beside the token.
+struct Merging {
+    changes: Changes,
+    recorded: Recorded,
+    missing: Option<Missing>,
 }
 
 impl TokensMut<'_> {
@@ -208,8 +231,12 @@ impl TokensMut<'_> {
         }
     }
 
-    fn check_decimals(&self, update: &Update) -> Result<(), Error> {
-        let Some(given) = update.decimals else { return Ok(()) };
+    /// Decimals that the token has already were held against what is known elsewhere when it got them, and
+    /// neither ever changes.
+    fn check_decimals(&self, before: Option<u8>, update: &Update) -> Result<(), Error> {
+        let Some(given) = update.decimals.filter(|given| before != Some(*given)) else {
+            return Ok(());
+        };
         let key = update.key();
         match (self.known_elsewhere)(self.tx, key).filter(|known| *known != given) {
             Some(known) => Err(Error::DecimalsConflict { key: key.clone(), known, given }),

@@ -16,12 +16,13 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::super::row::Lsn;
-use super::super::sync::atomic::{AtomicU64, Ordering};
+use super::super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::super::sync::{Condvar, Instant, Mutex, MutexGuard};
 use super::append::{Appender, Group, Progress, ReadySegments, batch_len};
 use super::error::Error;
 use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
 use super::park::{Parker, Waiting};
+use super::plan::Plan;
 use super::segment::Segment;
 use super::tasks::{self, Tasks};
 use crate::events::{chain, tell};
@@ -89,6 +90,10 @@ struct State {
     turns: u64,
     waiting: Vec<Waiting>,
     tasks: Tasks,
+    /// Since when a commit waits for the turn that was under way when it was queued.
+    waits_since: Option<Instant>,
+    /// The longest such wait since the opening.
+    longest_wait: Duration,
     poison: Option<Arc<Poison>>,
     ready: VecDeque<Segment>,
     plan: Plan,
@@ -103,34 +108,16 @@ struct State {
 #[must_use = "tasks wait to be woken"]
 pub(crate) struct Aftermath(Vec<Waker>);
 
-/// Where the next commit would go if every commit were a batch of its own. Real batches take less,
-/// so the appender never gets ahead of the plan.
-#[derive(Clone, Copy, Debug, Default)]
-struct Plan {
-    /// Bytes left in the segment that the plan has come to.
-    left: u64,
-    /// How many ready segments the plan has entered.
-    entered: usize,
-}
-
-impl Plan {
-    /// The plan with one more batch, or `None` where there is no ready room for it.
-    fn with(mut self, batch_len: u64, ready: &VecDeque<Segment>) -> Option<Self> {
-        while batch_len > self.left {
-            self.left = ready.get(self.entered)?.room();
-            self.entered += 1;
-        }
-        self.left -= batch_len;
-        Some(self)
-    }
-}
-
 /// The queue of commits and everything that is known of their fate.
 #[derive(Debug)]
 pub(crate) struct GroupCommit {
     state: Mutex<State>,
     appender: Mutex<Appender>,
     visible: AtomicU64,
+    /// What the state has as staged, for who has the writer's lock: nobody else changes it.
+    staged: AtomicU64,
+    /// Whether the state is poisoned, for who would only ask. Set before anybody is told.
+    poisoned: AtomicBool,
     /// Bytes of all batches written since the opening.
     appended_bytes: AtomicU64,
     /// How many batches with commits in them those were.
@@ -157,6 +144,8 @@ impl GroupCommit {
             state: Mutex::new(state),
             appender: Mutex::new(appender),
             visible: AtomicU64::new(last),
+            staged: AtomicU64::new(last),
+            poisoned: AtomicBool::new(false),
             appended_bytes: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             background: Condvar::new(),
@@ -185,7 +174,12 @@ impl GroupCommit {
 
     /// The last commit that has an LSN.
     pub(crate) fn staged(&self) -> Lsn {
-        self.lock().staged
+        self.staged.load(Ordering::Acquire)
+    }
+
+    /// The longest that a commit has waited for the turn that was under way when it was queued.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.lock().longest_wait
     }
 
     /// The last commit that is known to be synced.
@@ -201,7 +195,7 @@ impl GroupCommit {
 
     /// Why the store is poisoned, if it is.
     pub(crate) fn poison(&self) -> Option<Arc<Poison>> {
-        self.lock().poison.clone()
+        if self.poisoned.load(Ordering::Acquire) { self.lock().poison.clone() } else { None }
     }
 
     /// Plans room for a commit of `commit_len` bytes; false where no ready room is left for it.
@@ -232,7 +226,11 @@ impl GroupCommit {
         let mut state = self.lock();
         state.pending.push(lsn, commit, wants_sync);
         state.admitted = None;
+        if state.leader {
+            state.waits_since.get_or_insert_with(Instant::now);
+        }
         state.staged = lsn;
+        self.staged.store(lsn, Ordering::Release);
         self.wake_background(&mut state);
     }
 
@@ -317,6 +315,9 @@ impl GroupCommit {
         work: impl FnOnce(&mut Appender, &mut Group, &dyn ReadySegments) -> Result<(), Error>,
     ) -> MutexGuard<'a, State> {
         state.leader = true;
+        if let Some(since) = state.waits_since.take() {
+            state.longest_wait = state.longest_wait.max(since.elapsed());
+        }
         let empty = state.emptied.take().unwrap_or_default();
         let mut group = std::mem::replace(&mut state.pending, empty);
         drop(state);
@@ -379,6 +380,7 @@ impl GroupCommit {
     /// Answers the tasks to be woken.
     fn poison_with(&self, state: &mut State, poison: Poison) -> Vec<Waker> {
         state.poison.get_or_insert_with(|| Arc::new(poison));
+        self.poisoned.store(true, Ordering::Release);
         for waiting in state.waiting.drain(..) {
             waiting.parker.unpark();
         }

@@ -15,6 +15,7 @@ mod error;
 mod format;
 mod group;
 mod park;
+mod plan;
 mod reader;
 mod restart;
 mod room;

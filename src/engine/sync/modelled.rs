@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LockResult, PoisonError};
+use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult};
 use std::time::Duration;
 
 use shuttle::rand::{Rng, thread_rng};
@@ -61,6 +61,17 @@ impl<T> Mutex<T> {
             Ok(inner) => Ok(MutexGuard { mutex: self, inner }),
             Err(poisoned) => {
                 Err(PoisonError::new(MutexGuard { mutex: self, inner: poisoned.into_inner() }))
+            }
+        }
+    }
+
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(inner) => Ok(MutexGuard { mutex: self, inner }),
+            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                let guard = MutexGuard { mutex: self, inner: poisoned.into_inner() };
+                Err(TryLockError::Poisoned(PoisonError::new(guard)))
             }
         }
     }

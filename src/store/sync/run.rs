@@ -134,7 +134,7 @@ impl Loop<'_, '_> {
         })?;
         self.run.session = session;
         self.tally.add(merged);
-        for (row, malformed) in std::mem::take(&mut self.batch) {
+        for (row, malformed) in self.batch.drain(..) {
             if let SyncRow::Malformed(malformed) = malformed {
                 self.tally.malformed(row, malformed);
             }

@@ -89,12 +89,13 @@ pub(crate) fn unseen(
     let mut rows = reader.scan(SEEN, range);
     for looked_at in 1..=ROWS_PER_LOOK {
         let Some(row) = rows.next() else { break };
-        let (key, seen) = decode_seen(row?)?;
-        if session.misses(seen) {
-            keys.push(key.clone());
+        let (key, row) = row?;
+        // Most tokens were seen, and nobody asks for their keys.
+        if session.misses(seen_row(&key, &row)?) {
+            keys.push(token_of(&key)?);
         }
         if keys.len() == limit || looked_at == ROWS_PER_LOOK {
-            return Ok(Unseen { keys, go_on_behind: Some(key) });
+            return Ok(Unseen { keys, go_on_behind: Some(token_of(&key)?) });
         }
     }
     Ok(Unseen { keys, go_on_behind: None })
@@ -115,11 +116,14 @@ pub(super) fn decode_source(source: &str, row: &[u8]) -> Result<SyncSession, Err
 }
 
 fn decode_seen((key, row): (Box<[u8]>, Row)) -> Result<(TokenKey, SeenRow), Error> {
-    let Some(SeenKey { token, .. }) = SeenKey::from_stored(&key) else {
-        return Err(Error::CorruptKey { key });
-    };
-    match row::decode_seen(&row) {
-        Ok(seen) => Ok((token, seen)),
-        Err(source) => Err(Error::CorruptSource { key, source }),
-    }
+    Ok((token_of(&key)?, seen_row(&key, &row)?))
+}
+
+fn token_of(key: &[u8]) -> Result<TokenKey, Error> {
+    let stored = SeenKey::from_stored(key).ok_or_else(|| Error::CorruptKey { key: key.into() })?;
+    Ok(stored.token)
+}
+
+fn seen_row(key: &[u8], row: &Row) -> Result<SeenRow, Error> {
+    row::decode_seen(row).map_err(|source| Error::CorruptSource { key: key.into(), source })
 }

@@ -74,8 +74,8 @@ impl TokensMut<'_> {
         place: u64,
         update: &Update,
     ) -> Result<Taken, Error> {
-        let merged = match self.upsert(update) {
-            Ok(merged) => Ok(merged.changes),
+        let merged = match self.take_in(update) {
+            Ok(changes) => Ok(changes),
             Err(error) if error.is_refused() => Err(error),
             Err(error) => return Err(error),
         };

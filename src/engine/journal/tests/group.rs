@@ -115,6 +115,7 @@ fn what_queues_behind_a_sync_becomes_one_batch() {
             (1..=10).map(|key| start(scope, &engine, Durability::Synced, key)).collect();
         until("ten queue", || engine.journal.group.staged() == 11);
         assert_eq!(row(&engine, &[0]), None, "shown before it was durable");
+        assert!(engine.journal.group.longest_wait().is_zero(), "nobody's wait has ended");
         disk.set(|controls| controls.hold_syncs = false);
         for commit in others.into_iter().chain([first]) {
             commit.join().expect("no panic").expect("durable");
@@ -122,6 +123,10 @@ fn what_queues_behind_a_sync_becomes_one_batch() {
     });
     assert_eq!(disk.controls().syncs, 2);
     assert_eq!(log(&disk).1, [1, 10]);
+    let waited = engine.journal.group.longest_wait();
+    assert!(!waited.is_zero());
+    put(&engine, Durability::Synced, b"alone", vec![1]).expect("the disk is well");
+    assert_eq!(engine.journal.group.longest_wait(), waited, "it waited for nobody");
 }
 
 /// A tick does not wait for the disk, but it may not overtake a commit that does: nobody can see the
@@ -524,7 +529,7 @@ fn a_turn_that_ends_behind_an_admission_forgets_no_room() {
 fn a_checkpoint_that_overtakes_a_writer_is_no_panic() {
     let (_disk, engine) = store();
     engine.pressure.frozen(2_000);
-    engine.pressure.request_if_due(0, 1_000);
+    engine.pressure.request_if_due(1_000);
 }
 
 /// A wait for a commit that somebody else made durable, by many at once, ends for everybody.
