@@ -4,6 +4,7 @@
 mod inspect {
     mod agreement;
     mod bits;
+    mod covered;
     mod hostile;
     mod live;
     mod repair;

@@ -13,7 +13,9 @@ use crate::disk::{Disk, DiskFile, DiskLock, Overlay};
 
 use super::Error;
 use super::base::{self, Base, BaseSnapshot, Damage, Integrity, Meta};
-use super::journal::{self, Ending, Listing, Problem, check_segment, old_name, scan, wal_name};
+use super::journal::{
+    self, Checked, Ending, Listing, Problem, check_segment, old_name, scan, wal_name,
+};
 use super::memtable::{Memtable, USUAL_MEMTABLE_BYTES, looking_up};
 use super::merge::{MergedScan, Source};
 use super::offline::lock_shared;
@@ -197,17 +199,19 @@ fn examine_segments(
     let needed_from = meta.map_or(0, |meta| meta.segment.number);
     let live = listing.segments.iter().map(|number| (*number, wal_name(*number), true));
     let kept = listing.kept.iter().map(|number| (*number, old_name(*number), false));
-    let mut batches = 0;
+    let (mut batches, mut named) = (0, Vec::new());
     for (number, name, is_live) in live.chain(kept) {
         let is_needed = is_live && number >= needed_from;
         let mut places = Vec::new();
         let checked = check_segment(disk, &name, number, &mut |offset, problem| {
             places.push((offset, problem));
         });
-        batches += match checked {
-            Err(journal::Error::Version { .. }) if !is_needed => 0,
-            checked => faults.tried(checked.map_err(Error::from))?.unwrap_or(0),
+        let checked = match checked {
+            Err(journal::Error::Version { .. }) if !is_needed => Checked::default(),
+            checked => faults.tried(checked.map_err(Error::from))?.unwrap_or_default(),
         };
+        batches += checked.batches;
+        named.extend(checked.next.filter(|next| *next < needed_from));
         for (offset, problem) in places {
             let in_tail =
                 log.tail.as_ref().is_some_and(|(file, from)| *file == name && offset >= *from);
@@ -226,6 +230,13 @@ fn examine_segments(
                 }
             }
         }
+    }
+    // A missing one that is needed the verdict on the log has told.
+    named.retain(|next| !listing.segments.contains(next) && !listing.kept.contains(next));
+    for number in named {
+        let problem =
+            "the segment before it names it, and it is missing; the base has what it held";
+        faults.add(Weight::Harmless, &wal_name(number), None, problem);
     }
     Ok(batches)
 }

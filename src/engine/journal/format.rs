@@ -213,6 +213,15 @@ pub(crate) fn looks_like_batch(bytes: &[u8], salt: u64, expected: Lsn) -> bool {
             && BatchHeader::decode(bytes, own_salt).is_none()
 }
 
+/// The highest commit that what is left of a batch header speaks of; 0 where it is none.
+pub(crate) fn last_of_trace(bytes: &[u8], salt: u64, expected: Lsn) -> Lsn {
+    if bytes.len() < 36 || !looks_like_batch(bytes, salt, expected) {
+        return 0;
+    }
+    let (first, commits) = (u64_at(bytes, 8), u64::from(u32_at(bytes, 32)));
+    first.saturating_add(commits.saturating_sub(1))
+}
+
 /// Where the journal goes on after an end batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {

@@ -35,11 +35,13 @@ use crate::clock::Timestamp;
 use super::sync::atomic::{AtomicBool, Ordering};
 use super::sync::{Mutex, MutexGuard};
 
-pub(crate) use checksums::check_segment;
+pub(crate) use checksums::{Checked, check_segment};
 pub(crate) use closed::write_closed;
 pub(crate) use error::is_full;
 pub use error::{Error, Problem};
-pub(crate) use format::{CommitHeader, CommitRef, Next, VERSION, decode_commit, encode_commit};
+pub(crate) use format::{
+    CommitHeader, CommitRef, Next, SEGMENT_MAGIC, VERSION, decode_commit, encode_commit,
+};
 pub use group::Poison;
 pub(crate) use group::{Aftermath, Failure, Goal, GroupCommit, largest_commit};
 pub(crate) use reader::{Break, Fault, SegmentReader, Step};

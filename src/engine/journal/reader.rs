@@ -57,7 +57,7 @@ pub(crate) struct Break {
     pub(crate) behind: Option<Lsn>,
     /// Whether there is no whole header behind it in the segment.
     pub(crate) is_tail: bool,
-    /// Whether what is there can be of a commit that is needed: then an opening finds a torn tail.
+    /// Whether what is there speaks of a commit that is needed: then an opening finds a torn tail.
     pub(crate) is_torn: bool,
 }
 
@@ -295,15 +295,10 @@ impl SegmentReader {
             let (stored, computed) = (header.payload_crc, computed.unwrap_or_default());
             let fault = Fault::Payload(Checksums { stored, computed });
             let is_tail = self.window.next_header(offset + bytes, header.salt)?.is_none();
-            return Ok(Look::Break(Break {
-                offset,
-                bytes,
-                fault,
-                first,
-                behind,
-                is_tail,
-                is_torn: true,
-            }));
+            let needed = self.needed.max(first);
+            let is_torn = !is_tail || self.window.reaches(offset, header.salt, needed)?;
+            let found = Break { offset, bytes, fault, first, behind, is_tail, is_torn };
+            return Ok(Look::Break(found));
         }
         if self.next != 0 && header.first_lsn < self.next {
             // What stood there before counts; what comes next is what came next already.
@@ -368,7 +363,7 @@ impl SegmentReader {
         let behind = behind.map(|(_, header)| header.first_lsn);
         let (first, is_tail) = (next, behind.is_none());
         let needed = self.needed.max(next);
-        let is_torn = is_tail && self.window.traces_end(offset, salt, needed)? > offset;
+        let is_torn = is_tail && self.window.reaches(offset, salt, needed)?;
         Ok(Look::Break(Break { offset, bytes, fault, first, behind, is_tail, is_torn }))
     }
 

@@ -10,7 +10,8 @@
 //!   least what a restart segment vouches for;
 //! - E <= D: acknowledged data is damaged or missing, refuse. A segment is synced before the next one
 //!   is written to, so a batch of the next one says that all of this one is durable;
-//! - E > D: the tail was never acknowledged as synced, cut.
+//! - E > D: the tail was never acknowledged as synced, cut; but what should stand there is at or below C
+//!   and no header in it speaks of a later commit: the base has all of it, stepped over.
 //!
 //! The cases are the variants of [`Ending`] and of [`Problem`]; each has a test of its name.
 
@@ -421,8 +422,17 @@ impl Walk {
             self.step_over(gap);
         }
         let opened = &mut segments[segment];
-        let bytes = opened.window.traces_end(offset, opened.header.salt, needed)? - offset;
+        let salt = opened.header.salt;
+        let bytes = opened.window.traces_end(offset, salt, needed)? - offset;
+        // What should stand here the base has, and nothing behind it is of a later commit.
+        let is_covered = bytes > 0
+            && (1..=self.checkpoint).contains(&self.next)
+            && !opened.window.reaches(offset, salt, needed)?;
+        if is_covered {
+            self.step_over(Place { segment, offset });
+        }
         let ending = match self.last_kind {
+            _ if is_covered => Ending::Unclosed,
             _ if bytes > 0 => Ending::TornTail { file: self.file(segment), offset, bytes },
             Some(Next::Closed) => Ending::Closed,
             _ => Ending::Unclosed,

@@ -9,7 +9,9 @@ use crate::disk::DiskFile;
 
 use super::super::row::Lsn;
 use super::error::Error;
-use super::format::{ALIGNMENT, BATCH_HEADER_LEN, BATCH_MAGIC, BatchHeader, looks_like_batch};
+use super::format::{
+    ALIGNMENT, BATCH_HEADER_LEN, BATCH_MAGIC, BatchHeader, last_of_trace, looks_like_batch,
+};
 
 const WINDOW_BYTES: u64 = 256 * 1024;
 
@@ -118,6 +120,33 @@ impl Window {
             offset += ALIGNMENT;
         }
         Ok(None)
+    }
+
+    /// Whether any header at or behind `offset`, whole or not, is of a commit from `needed` on, or of what
+    /// was written behind all that comes before it. A header that lost its integrity counts by what is
+    /// left of it.
+    pub(crate) fn reaches(
+        &mut self,
+        mut offset: u64,
+        salt: u64,
+        needed: Lsn,
+    ) -> Result<bool, Error> {
+        while offset + BATCH_HEADER_LEN <= self.end {
+            let (step, last) = match self.header(offset, salt)? {
+                Some(header) => {
+                    (header.batch_len(), header.first_lsn.max(header.next_lsn().saturating_sub(1)))
+                }
+                None => {
+                    let bytes = self.bytes(offset, BATCH_HEADER_LEN)?;
+                    (ALIGNMENT, bytes.map_or(0, |bytes| last_of_trace(bytes, salt, needed)))
+                }
+            };
+            if last >= needed {
+                return Ok(true);
+            }
+            offset += step;
+        }
+        Ok(false)
     }
 
     /// The end of the last trace of a batch of this segment at or behind `offset`, or `offset` where

@@ -37,6 +37,7 @@ pub struct LogVerdict {
     /// What an opening of the store would say.
     pub store: StoreVerdict,
     damaged: bool,
+    harmed: bool,
     torn: bool,
 }
 
@@ -92,6 +93,7 @@ impl Log {
             lost: 0,
             store: StoreVerdict::NotAsked,
             damaged: false,
+            harmed: false,
             torn: false,
         };
         for entry in self.entries()? {
@@ -126,10 +128,16 @@ impl Log {
 }
 
 impl LogVerdict {
-    /// Whether a checksum failed, or something is missing, that was acknowledged: also where the base
-    /// has what stood there, for a disk that loses bytes goes on losing them.
+    /// Whether something that was acknowledged is damaged or missing, and nothing else has it: an
+    /// opening refuses.
     pub fn is_damaged(&self) -> bool {
         self.damaged
+    }
+
+    /// Whether something is damaged or missing that the base, or a later segment, has. Nothing is lost by
+    /// it; but a disk that loses bytes goes on losing them.
+    pub fn has_harmless_damage(&self) -> bool {
+        self.harmed
     }
 
     /// Whether it ends in bytes that were never known to be synced: normal after a power cut.
@@ -149,7 +157,8 @@ impl LogVerdict {
             LogEntry::Break(found) => {
                 self.break_count += 1;
                 self.lost += found.lost.unwrap_or(0);
-                self.damaged |= found.verdict != BreakVerdict::TornTail;
+                self.damaged |= found.verdict == BreakVerdict::Damage;
+                self.harmed |= found.verdict == BreakVerdict::Covered;
                 self.torn |= found.verdict == BreakVerdict::TornTail;
                 if self.breaks.len() < BREAKS_KEPT {
                     self.breaks.push(found);

@@ -153,7 +153,7 @@ impl LogEntries {
         }
         if found.is_empty() {
             let place = Place { file: source.label, offset: 0, bytes: 0 };
-            self.push_missing(place, LogFault::MissingSegment, None);
+            self.push_missing(place, LogFault::MissingSegment, (Some(number), None));
         }
         self.announced = Some((number, salt)).filter(|_| !found.is_empty());
         self.planned.extend(found);
@@ -194,7 +194,11 @@ impl LogEntries {
             && planned.restart_lsn == 0
         {
             let place = Place { file: wal_name(number).into(), offset: 0, bytes: 0 };
-            self.push_missing(place, LogFault::MissingSegment, None);
+            let first = reader.first_lsn().map_err(|error| plan::named(error, &label))?;
+            self.push_missing(place, LogFault::MissingSegment, (Some(number), first));
+            // What comes next was told, and is no gap once more.
+            self.next = self.next.max(first.unwrap_or(self.next));
+            self.position = 0;
         }
         if announced.is_some_and(|(number, _)| planned.number.is_some_and(|n| n >= number)) {
             self.announced = None;
@@ -276,13 +280,13 @@ impl LogEntries {
                     }
                     if self.next != 0 && lsn > self.next {
                         let place = Place { file: label.clone(), offset, bytes: 0 };
-                        self.push_missing(place, LogFault::Gap, Some(lsn));
+                        self.push_missing(place, LogFault::Gap, (None, Some(lsn)));
                     }
                     self.next = lsn + 1;
                     let segment = &mut current.segment;
                     segment.first_lsn.get_or_insert(lsn);
                     (segment.last_lsn, segment.commits) = (Some(lsn), segment.commits + 1);
-                    let commit = LogCommit::new(lsn, commit, (&label, offset), self.behind);
+                    let commit = LogCommit::new(lsn, commit, (&label, offset), self.behind(lsn));
                     self.queue.push_back(LogEntry::Commit(commit));
                 }
             }
@@ -387,7 +391,8 @@ impl LogEntries {
         let behind = if found.is_tail { later } else { found.behind };
         let is_in_base = match behind {
             Some(behind) => behind <= checkpoint + 1,
-            None => !found.is_torn && found.first <= checkpoint,
+            // What is known to have been synced above the checkpoint is missing with it.
+            None => !found.is_torn && found.first <= checkpoint && whole.durable <= checkpoint,
         };
         if is_in_base {
             return Ok(BreakVerdict::Covered);
@@ -418,10 +423,22 @@ impl LogEntries {
         }
     }
 
-    /// Commits that no break accounts for: up to `behind`, where that is known.
-    fn push_missing(&mut self, place: Place, fault: LogFault, behind: Option<Lsn>) {
-        let checkpoint = self.checkpoint.map_or(0, |(lsn, _)| lsn);
-        let is_covered = behind.is_some_and(|behind| behind <= checkpoint + 1);
+    /// What the break before a commit means for it: nothing where the base has it.
+    fn behind(&self, lsn: Lsn) -> Option<BreakVerdict> {
+        self.behind.filter(|_| self.checkpoint.is_none_or(|(checkpoint, _)| lsn > checkpoint))
+    }
+
+    /// Commits that no break accounts for: in segment `number`, and up to `behind`, where that is known.
+    fn push_missing(
+        &mut self,
+        place: Place,
+        fault: LogFault,
+        (number, behind): (Option<u64>, Option<Lsn>),
+    ) {
+        let (checkpoint, base) = self.checkpoint.unwrap_or((0, 0));
+        // No commit above the checkpoint is in a lower segment than the base's.
+        let is_covered = behind.is_some_and(|behind| behind <= checkpoint + 1)
+            || number.is_some_and(|number| number < base);
         let verdict = if is_covered { BreakVerdict::Covered } else { BreakVerdict::Damage };
         self.note(verdict);
         let first = (self.next != 0).then_some(self.next);

@@ -21,9 +21,9 @@ use crate::store_argument::StoreArgument;
 const TABLE_LIMIT: u64 = 1_000;
 
 const CODES: &str = "\
-Exit codes: 0 sound; 1 wrong usage or an error of the machine; 2 the log ends in a torn tail, which is \
-normal after a power cut; 3 acknowledged bytes are damaged or missing; 5 of an unknown version. Of \
-several the first of 5, 3, 2. They speak of what was read: with a limit that is not all.";
+Exit codes: 0 sound, or only harmless damage; 1 wrong usage or an error of the machine; 2 the log ends \
+in a torn tail, which is normal after a power cut; 3 acknowledged bytes are damaged or missing; 5 of an \
+unknown version. Of several the first of 5, 3, 2. They speak of what was read: with a limit that is not all.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -98,6 +98,7 @@ impl Met {
     fn found(&mut self, found: &LogBreak) {
         match found.verdict {
             BreakVerdict::TornTail => self.torn = true,
+            BreakVerdict::Covered => {}
             _ => self.damage += 1,
         }
     }

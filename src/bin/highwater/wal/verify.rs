@@ -19,8 +19,9 @@ Examples:
   highwater wal verify /tmp/demo --json | tail -1 | jq .store
   highwater wal verify copied/journal/*.wal
 
-Damage that the base covers does not keep the store from opening and is code 3 all the same: the disk \
-lost bytes that it had. Without a base beside them, single segments are judged by themselves.
+Damage to what the base has is printed as harmless: nothing is lost by it and the store opens, but the \
+disk lost bytes that it had. Without a base beside them, single segments are judged by themselves. Of \
+the segments, `restart` is one that a recovery wrote, and `kept` one that nothing needs any more.
 ";
 
 #[derive(Args, Debug)]
@@ -37,6 +38,7 @@ struct VerdictLine<'a> {
     kind: &'static str,
     sound: bool,
     damaged: bool,
+    harmless_damage: bool,
     torn_tail: bool,
     first_lsn: Option<u64>,
     last_lsn: Option<u64>,
@@ -74,6 +76,7 @@ fn print_json(verdict: &LogVerdict, out: &mut impl Write) -> Result<(), Failure>
         kind: "verdict",
         sound: !verdict.is_damaged() && !verdict.has_torn_tail(),
         damaged: verdict.is_damaged(),
+        harmless_damage: verdict.has_harmless_damage(),
         torn_tail: verdict.has_torn_tail(),
         first_lsn: verdict.first_lsn,
         last_lsn: verdict.last_lsn,
@@ -133,6 +136,10 @@ fn print_facts(verdict: &LogVerdict, base: &LogBase, out: &mut impl Write) -> Re
         }
         (true, _) => "whole, as far as it goes".to_owned(),
         (false, true) => "torn tail, normal after a crash".to_owned(),
+        (false, false) if verdict.has_harmless_damage() => {
+            let places = counted(verdict.break_count, "place");
+            format!("sound, but for {places} that nothing needs: look at the disk")
+        }
         (false, false) => "sound: every checksum is right".to_owned(),
     };
     let mut all = vec![
