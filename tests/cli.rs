@@ -5,6 +5,7 @@
 #![cfg(feature = "cli")]
 
 mod cli {
+    mod asked;
     mod claims;
     mod copies;
     mod history;

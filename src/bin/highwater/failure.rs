@@ -27,6 +27,10 @@ pub(crate) enum Failure {
     NoDirectory { directory: PathBuf, source: io::Error },
     #[error("{} is a file, not the directory of a store", directory.display())]
     NotADirectory { directory: PathBuf },
+    #[error("--store {} names a second store: name one of the two", store.display())]
+    NamedTwice { store: PathBuf },
+    #[error("{} is a directory: name one store, or files of single segments", directory.display())]
+    SeveralLogs { directory: PathBuf },
     #[error(
         "--reference {text} is no currency: write it as USD, USD:6 with its decimals, or CHAIN/ID:6"
     )]
@@ -92,8 +96,8 @@ pub(crate) enum Failure {
         #[from]
         source: io::Error,
     },
-    #[error("{}", of_log(source))]
-    Log { source: highwater::Error },
+    #[error("{}", of_log(error))]
+    Log { error: highwater::Error },
     #[error("{}", of_damage(*breaks))]
     DamagedLog { breaks: u64 },
     #[error(
@@ -141,7 +145,7 @@ impl Failure {
             Self::BrokenMarks { .. } => 3,
             Self::DamagedLog { .. } | Self::NotRepaired | Self::BeyondRepair { .. } => 3,
             Self::Diff(highwater::inspect::DiffError::Damaged(_)) => 3,
-            Self::Store { source, .. } | Self::Log { source } => store_code(source),
+            Self::Store { source: error, .. } | Self::Log { error } => store_code(error),
             _ => 1,
         }
     }
@@ -202,6 +206,10 @@ fn of_log(error: &highwater::Error) -> String {
     match (error, advice(error)) {
         (highwater::Error::Missing { path }, _) => {
             format!("there is no log at {}: name a store's directory or segments", path.display())
+        }
+        // A real disk says by itself what it could not do with which path.
+        (highwater::Error::Io { file, source, .. }, _) if source.to_string().contains(file) => {
+            source.to_string()
         }
         (error, Some(advice)) => format!("{}; {advice}", one_line(error)),
         (error, None) => one_line(error),

@@ -49,6 +49,10 @@ impl Grid {
         self.rows.push(cells.into_iter().map(|cell| visible(&cell)).collect());
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Prints the table, or nothing where it has no rows.
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         if self.rows.is_empty() {

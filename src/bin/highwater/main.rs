@@ -4,8 +4,7 @@
 //!
 //! This file has the commands, where their output goes and how the program exits; what a command
 //! does stands in the module of its name. Only `replay`, `import`, `maintain` and `repair` write to a
-//! store.
-//! does stands in the module of its name. Only `replay`, `import` and `maintain` write to a store;
+//! store;
 //! `backup` and `load` make new ones.
 
 mod backup;
@@ -24,6 +23,7 @@ mod history;
 mod import;
 mod info;
 mod input;
+mod known;
 mod listing;
 mod maintain;
 mod market;

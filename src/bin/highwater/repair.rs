@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, counted, facts, json_line, visible};
-use crate::store_argument::{StoreArgument, existing};
+use crate::store_argument::StoreArgument;
 use crate::time::rfc3339;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -67,10 +67,7 @@ struct LostLine<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let directory = match &arguments.directory {
-        Some(directory) => existing(directory)?,
-        None => arguments.store.existing_directory()?,
-    };
+    let directory = arguments.store.or_named(arguments.directory.as_deref())?;
     let form = Form::from_flag(arguments.json);
     let failed = Failure::of_store(directory);
     let plan = Repair::plan(directory).map_err(|error| match error.is_corrupt() {

@@ -23,6 +23,28 @@ impl StoreArgument {
         self.store.as_deref().ok_or(Failure::NoStoreNamed)
     }
 
+    /// The one directory that was named, as an argument of its own or by `--store`, which has to be there.
+    pub(crate) fn or_named<'a>(&'a self, named: Option<&'a Path>) -> Result<&'a Path, Failure> {
+        match named {
+            Some(named) => {
+                self.is_not_named_too()?;
+                existing(named)
+            }
+            None => self.existing_directory(),
+        }
+    }
+
+    /// Refuses `--store` where something else names the store; the environment may name another one.
+    pub(crate) fn is_not_named_too(&self) -> Result<(), Failure> {
+        let of_environment = std::env::var_os("HIGHWATER_STORE").map(PathBuf::from);
+        match &self.store {
+            Some(store) if Some(store) != of_environment.as_ref() => {
+                Err(Failure::NamedTwice { store: store.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The directory that was named, which has to be there: a command that reads never makes one.
     pub(crate) fn existing_directory(&self) -> Result<&Path, Failure> {
         existing(self.directory()?)

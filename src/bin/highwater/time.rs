@@ -25,7 +25,7 @@ impl Period {
 
 /// The time that an argument states in RFC 3339.
 pub(crate) fn stated(text: &str) -> Result<Timestamp, String> {
-    TimeUnit::Rfc3339.parse(text).map_err(|error| error.to_string())
+    TimeUnit::Rfc3339.parse(text).map_err(|error| format!("it {error}, as in 2024-08-08T23:54:15Z"))
 }
 
 /// How a column of times counts.

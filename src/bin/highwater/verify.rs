@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, counted, json_line, note, visible};
-use crate::store_argument::{StoreArgument, existing};
+use crate::store_argument::StoreArgument;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -57,10 +57,7 @@ struct SummaryLine {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let directory = match &arguments.directory {
-        Some(directory) => existing(directory)?,
-        None => arguments.store.existing_directory()?,
-    };
+    let directory = arguments.store.or_named(arguments.directory.as_deref())?;
     let found = inspect::verify(directory).map_err(Failure::of_store(directory))?;
     print(&found, Form::from_flag(arguments.json), out)?;
     match found.worst() {

@@ -130,19 +130,14 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`Error::Missing`] for what is no file, [`Error::Io`].
+    /// [`Error::Missing`] for what is no file; [`Error::Io`], also for a file that neither is named as a
+    /// segment nor begins as one.
     pub fn of_files<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         let sources = paths.into_iter().map(|path| source::of_file(path.as_ref()));
         let mut sources = sources.collect::<Result<Vec<_>, _>>()?;
         sources.sort_by_key(|source| source.number);
         for source in &sources {
-            let opened = source.disk.open_read_only(&source.name);
-            opened.map_err(|error| Error::Io {
-                action: "open",
-                file: source.label.to_string(),
-                offset: None,
-                source: error,
-            })?;
+            source.check()?;
         }
         Ok(Self { sources, store: None, store_id: None, base: LogBase::NotAsked })
     }

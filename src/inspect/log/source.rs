@@ -1,10 +1,11 @@
 //! Which files a log consists of: those of a store's directory, or single segments that were named.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{Disk, RealDisk};
-use crate::engine::journal::{self, DIRECTORY, Listing};
+use crate::engine::journal::{self, DIRECTORY, Listing, SEGMENT_MAGIC};
 use crate::store::Error;
 
 /// One file with a segment.
@@ -19,6 +20,34 @@ pub(super) struct Source {
     pub(super) number: Option<u64>,
     /// Whether nothing needs it any more.
     pub(super) is_kept: bool,
+}
+
+impl Source {
+    /// Refuses what cannot be opened, and what is no segment by its name and its first bytes.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let failed = |action| {
+            move |source| Error::Io { action, file: self.label.to_string(), offset: None, source }
+        };
+        let file = match self.disk.open_read_only(&self.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Missing { path: PathBuf::from(&*self.label) });
+            }
+            opened => opened.map_err(failed("open"))?,
+        };
+        if self.name.ends_with(".wal") || self.name.ends_with(".old") {
+            return Ok(());
+        }
+        let mut magic = [0; SEGMENT_MAGIC.len()];
+        let is_long_enough = file.len().map_err(failed("measure"))? >= magic.len() as u64;
+        if is_long_enough {
+            file.read_at(0, &mut magic).map_err(failed("read"))?;
+        }
+        if magic != SEGMENT_MAGIC {
+            let words = "it is not a segment of a journal";
+            return Err(failed("read")(io::Error::new(io::ErrorKind::InvalidInput, words)));
+        }
+        Ok(())
+    }
 }
 
 /// The segments of the store on `disk`, kept ones included, by number.

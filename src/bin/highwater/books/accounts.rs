@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::is_asset;
 use crate::failure::Failure;
 use crate::grid::{Column, Grid};
+use crate::known;
 use crate::opened::Opened;
 use crate::print::{Form, json_line};
 use crate::store_argument::StoreArgument;
@@ -77,12 +78,14 @@ fn kind(text: &str) -> Result<Asked, String> {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let opened = Opened::open(&arguments.store)?;
     let form = Form::from_flag(arguments.json);
+    known::account(&opened, arguments.account.as_deref())?;
+    known::asset(&opened, arguments.asset.as_deref())?;
     let ledger = opened.store.ledger();
+    let (mut grid, mut found) = (Grid::new(COLUMNS), 0);
     let accounts = match &arguments.account {
         Some(account) => opened.checked(ledger.accounts(account))?,
         None => opened.checked(ledger.all_accounts())?,
     };
-    let mut grid = Grid::new(COLUMNS);
     for account in &accounts {
         let asked = |asked: &Asked| *asked == Asked::All || *asked == Asked::One(account.kind);
         let asset = account.balance.asset();
@@ -90,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         if !is_wanted || !arguments.kind.iter().any(asked) {
             continue;
         }
+        found += 1;
         let available = opened.checked(available(account))?;
         match form {
             Form::Json => json_line(out, &AccountLine::new(account, available.as_ref()))?,
@@ -104,6 +108,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
             ]),
         }
     }
+    known::tell_none(form, found == 0, "accounts");
     Ok(grid.print(out)?)
 }
 

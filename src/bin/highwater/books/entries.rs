@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::grid::{Column, Grid};
+use crate::known::{self, number};
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line};
 use crate::store_argument::StoreArgument;
@@ -61,11 +62,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-fn number(text: &str) -> Result<u64, String> {
-    let digits = text.strip_prefix('#').unwrap_or(text);
-    digits.parse().map_err(|_| "it is not a number, such as 42 or #42".to_owned())
-}
-
 impl Arguments {
     fn matches(&self, entry: &Entry) -> bool {
         let on_account = |account: &str| entry.legs.iter().any(|leg| *leg.account == *account);
@@ -82,6 +78,9 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let opened = Opened::open(&arguments.store)?;
     let form = Form::from_flag(arguments.json);
+    known::account(&opened, arguments.account.as_deref())?;
+    known::operation(&opened, arguments.operation)?;
+    known::position(&opened, arguments.position)?;
     let limit = limit(arguments.limit, form);
     let matches = |entry: &Entry| arguments.matches(entry);
     let mut grid = Grid::new(COLUMNS);
@@ -92,6 +91,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         }
         Ok(())
     })?;
+    known::tell_none(form, grid.is_empty(), "entries");
     Ok(grid.print(out)?)
 }
 

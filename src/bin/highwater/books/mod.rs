@@ -10,6 +10,6 @@ pub(crate) use entries::{EntryLine, legs};
 use highwater::money::Asset;
 
 /// Whether `asked` names the asset: as CHAIN/ID, or by its id alone.
-fn is_asset(asset: &Asset, asked: &str) -> bool {
+pub(crate) fn is_asset(asset: &Asset, asked: &str) -> bool {
     asset.id() == asked || crate::sums::asset(asset) == asked
 }

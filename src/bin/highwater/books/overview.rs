@@ -9,6 +9,7 @@ use highwater::ledger::{OpenLine, Summary};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::known;
 use crate::opened::Opened;
 use crate::print::{Form, facts, json_line, visible};
 use crate::store_argument::StoreArgument;
@@ -49,9 +50,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         Some(account) => {
             let accounts = opened.checked(ledger.all_accounts())?;
             if !accounts.iter().any(|known| *known.account == **account) {
-                let (what, asked) = ("account", account.clone());
                 let hint = "; `highwater accounts` shows all of them";
-                return Err(Failure::NoSuch { what, asked, hint });
+                return Err(known::unknown("account", account, hint));
             }
             BTreeSet::from([account.as_str().into()])
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::is_asset;
 use crate::failure::Failure;
 use crate::grid::{Column, Grid};
+use crate::known;
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line};
 use crate::store_argument::StoreArgument;
@@ -87,6 +88,8 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let opened = Opened::open(&arguments.store)?;
     let form = Form::from_flag(arguments.json);
+    known::account(&opened, arguments.account.as_deref())?;
+    known::asset(&opened, arguments.asset.as_deref())?;
     let limit = limit(arguments.limit, form);
     let mut grid = Grid::new(COLUMNS);
     let matches = |position: &Position| arguments.matches(position);
@@ -97,6 +100,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         }
         Ok(())
     })?;
+    known::tell_none(form, grid.is_empty(), "positions");
     Ok(grid.print(out)?)
 }
 

@@ -8,6 +8,7 @@ use highwater::{KeyState, Kind, Operation, Status};
 use super::{OperationLine, attention, key};
 use crate::failure::Failure;
 use crate::grid::{Column, Grid};
+use crate::known;
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line, note};
 use crate::store_argument::StoreArgument;
@@ -113,6 +114,7 @@ fn is_kind(kind: &Kind, asked: &str) -> bool {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let opened = Opened::open(&arguments.store)?;
     let form = Form::from_flag(arguments.json);
+    known::account(&opened, arguments.account.as_deref())?;
     let operations = opened.store.operations();
     let mut grid = Grid::new(COLUMNS);
     let mut found = 0_u64;
@@ -126,20 +128,23 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         }
         Ok(())
     })?;
-    if let (0, Some(key)) = (found, &arguments.key) {
-        tell_purged(&opened, key)?;
-    }
+    let was_purged = match (found, &arguments.key) {
+        (0, Some(key)) => tell_purged(&opened, key)?,
+        _ => false,
+    };
+    known::tell_none(form, found == 0 && !was_purged, "operations");
     Ok(grid.print(out)?)
 }
 
-/// Says how an operation ended whose row is gone.
-fn tell_purged(opened: &Opened<'_>, key: &str) -> Result<(), Failure> {
+/// Says how an operation ended whose row is gone, if it is.
+fn tell_purged(opened: &Opened<'_>, key: &str) -> Result<bool, Failure> {
     let known = opened.checked(opened.store.operations().by_key(key))?;
     if let Some(KeyState::Purged { operation, status, finished_at, .. }) = known {
         let at = rfc3339(finished_at);
         note(&format!("operation {operation} had this key: {status} at {at}; its row was purged"));
+        return Ok(true);
     }
-    Ok(())
+    Ok(false)
 }
 
 fn cells(operation: &Operation) -> [String; 9] {

@@ -12,6 +12,7 @@ use highwater::{Attention, Operation, OperationId};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::known;
 use crate::sums::hex;
 use crate::time::rfc3339;
 
@@ -38,9 +39,7 @@ pub(crate) fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure
 
 /// The number of an operation, as 42 or #42.
 fn number(text: &str) -> Result<OperationId, String> {
-    let digits = text.strip_prefix('#').unwrap_or(text);
-    let number = digits.parse().map_err(|_| "it is not a number, such as 42 or #42".to_owned())?;
-    Ok(OperationId::new(number))
+    known::number(text).map(OperationId::new)
 }
 
 /// A key as it is shown: text as it is, everything else as \x escapes.

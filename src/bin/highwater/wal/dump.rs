@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use highwater::inspect::{DecodedRow, KnownAssets, LogCommit, RowChange};
+use highwater::inspect::{DecodedRow, KnownAssets, LogCommit, LogEntry, RowChange};
 
 use crate::failure::Failure;
 use crate::print::{Form, visible};
@@ -19,7 +19,8 @@ Examples:
   highwater wal dump /tmp/demo --token BONK --reverse --limit 5 --json
   highwater wal dump journal/00000000000000000003.wal --table accounts --raw
 
-A row that cannot be read is printed as hex digits, with the reason.
+With --operation whole commits are printed: also the entries, balances and holds that they wrote. A row \
+that cannot be read is printed as hex digits, with the reason.
 ";
 
 #[derive(Args, Debug)]
@@ -34,7 +35,16 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let log = selection.which.open()?;
-    let assets = std::cell::RefCell::new(log.known_assets().map_err(failed)?);
+    let mut assets = log.known_assets().map_err(failed)?;
+    if selection.reverse {
+        // Backwards an asset's row comes behind the amounts of it.
+        for entry in log.entries().map_err(failed)? {
+            if let LogEntry::Commit(commit) = entry.map_err(failed)? {
+                learn(&mut assets, &commit);
+            }
+        }
+    }
+    let assets = std::cell::RefCell::new(assets);
     let mut printer = Printer { form: selection.form(), raw: arguments.raw };
     let learn = &mut |commit: &LogCommit| learn(&mut assets.borrow_mut(), commit);
     let met = selection.walk(&log, out, learn, &mut |out, commit, chosen| {

@@ -1,17 +1,21 @@
 //! Which commits and which of their rows are asked for.
 
+use std::path::Path;
+
 use clap::Args;
-use highwater::Timestamp;
-use highwater::inspect::{DecodedRow, Log, LogCommit, RowChange, Value, decode_row};
+use highwater::inspect::{DecodedRow, Log, LogCommit, LogEntry, RowChange, Value, decode_row};
 use highwater::tokens::TokenKey;
+use highwater::{Error, OperationId, ReadOnly, Timestamp};
 
 use crate::failure::Failure;
-use crate::time::TimeUnit;
+use crate::known::{self, number};
+use crate::print::{Form, note};
+use crate::time::stated;
 
 use super::failed;
 
 /// The flags that choose commits; all given ones have to hold.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Filters")]
 pub(super) struct Filters {
     /// From this commit on
@@ -21,10 +25,10 @@ pub(super) struct Filters {
     #[arg(long, value_name = "LSN")]
     to: Option<u64>,
     /// From this time on, as in 2024-08-08T23:54:15Z
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = stated)]
     since: Option<Timestamp>,
     /// Up to this time, without it
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = stated)]
     until: Option<Timestamp>,
     /// Rows of this table, by its name or number
     #[arg(long, value_name = "NAME")]
@@ -32,8 +36,8 @@ pub(super) struct Filters {
     /// Rows whose key, or a part of it, begins with this
     #[arg(long, value_name = "PREFIX")]
     key: Option<String>,
-    /// Rows of this operation
-    #[arg(long, value_name = "ID")]
+    /// Commits of this operation, as 42 or #42, with all their rows
+    #[arg(long, value_name = "ID", value_parser = number)]
     operation: Option<u64>,
     /// Rows of this token: CHAIN/ADDRESS, an address, or a symbol
     #[arg(long, value_name = "KEY|SYMBOL")]
@@ -43,8 +47,56 @@ pub(super) struct Filters {
     account: Option<String>,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    TimeUnit::Rfc3339.parse(text).map_err(|error| error.to_string())
+/// A name that is asked for.
+enum Named<'a> {
+    Operation(u64),
+    Token(&'a str),
+    Account(&'a str),
+}
+
+impl Filters {
+    fn names(&self) -> impl Iterator<Item = Named<'_>> {
+        let operation = self.operation.map(Named::Operation);
+        let token = self.token.as_deref().map(Named::Token);
+        operation.into_iter().chain(token).chain(self.account.as_deref().map(Named::Account))
+    }
+}
+
+impl Named<'_> {
+    fn is_in(&self, store: &ReadOnly) -> Result<bool, Error> {
+        match self {
+            Self::Operation(id) => known::has_operation(store, *id),
+            Self::Account(name) => known::has_account(store, name),
+            Self::Token(asked) => known::has_token(store, asked),
+        }
+    }
+
+    /// Whether any commit of the log has it, whatever else is asked for.
+    fn is_in_log(&self, log: &Log) -> Result<bool, Failure> {
+        let mut alone = Filters::default();
+        match self {
+            Self::Operation(id) => alone.operation = Some(*id),
+            Self::Account(name) => alone.account = Some((*name).to_owned()),
+            Self::Token(asked) => alone.token = Some((*asked).to_owned()),
+        }
+        let mut chosen = Chosen::new(&alone, log)?;
+        for entry in log.entries().map_err(failed)? {
+            if let LogEntry::Commit(commit) = entry.map_err(failed)?
+                && chosen.has_row(&commit)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn unknown(&self) -> Failure {
+        match self {
+            Self::Operation(id) => known::unknown("operation", OperationId::new(*id), ""),
+            Self::Account(name) => known::unknown("account", name, ""),
+            Self::Token(asked) => known::unknown("token", asked, ""),
+        }
+    }
 }
 
 /// The filters, with what was learnt of the store.
@@ -68,6 +120,40 @@ impl Chosen {
             None => Vec::new(),
         };
         Ok(Self { filters: filters.clone(), named })
+    }
+
+    /// Learns which tokens have the symbol that is asked for: backwards its row comes behind theirs.
+    pub(super) fn learn_of(&mut self, log: &Log) -> Result<(), Failure> {
+        let Some(asked) = &self.filters.token else { return Ok(()) };
+        for entry in log.entries().map_err(failed)? {
+            let LogEntry::Commit(commit) = entry.map_err(failed)? else { continue };
+            for RowChange { table, key, row } in commit.rows() {
+                learn_symbol(&mut self.named, &decode_row(table, key, row), asked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why nothing was printed: a name that neither log nor store has ever heard of is a mistake.
+    /// Where the store cannot be asked, that is not known.
+    pub(super) fn tell_none(
+        &self,
+        log: &Log,
+        directory: Option<&Path>,
+        form: Form,
+    ) -> Result<(), Failure> {
+        let store = directory.and_then(|directory| ReadOnly::open(directory).ok());
+        if let Some(store) = store {
+            for named in self.filters.names() {
+                if !named.is_in(&store).map_err(failed)? && !named.is_in_log(log)? {
+                    return Err(named.unknown());
+                }
+            }
+        }
+        if form == Form::Table {
+            note("no commits match");
+        }
+        Ok(())
     }
 
     /// Whether rows have to be looked at at all.
@@ -101,9 +187,9 @@ impl Chosen {
             || self.filters.since.is_some_and(|since| commit.at < since)
     }
 
-    /// The row, if it is asked for.
+    /// The row, if it is asked for. Of an operation whole commits are.
     pub(super) fn row(&mut self, change: &RowChange<'_>) -> Option<DecodedRow> {
-        let Filters { table, key, operation, token, account, .. } = &self.filters;
+        let Filters { table, key, token, account, .. } = &self.filters;
         if table.as_ref().is_some_and(|asked| !is_table(change.table, asked)) {
             return None;
         }
@@ -112,7 +198,6 @@ impl Chosen {
             learn_symbol(&mut self.named, &row, asked);
         }
         let holds = key.as_ref().is_none_or(|prefix| has_key(&row, change.key, prefix))
-            && operation.is_none_or(|id| has(&row, "operation", &Value::Number(id)))
             && account.as_ref().is_none_or(|name| {
                 has(&row, "account", &Value::Text(name.as_str().into()))
                     || has(&row, "accounts", &Value::Text(name.as_str().into()))
@@ -123,7 +208,16 @@ impl Chosen {
 
     /// Whether a commit has a row that is asked for.
     pub(super) fn has_row(&mut self, commit: &LogCommit) -> bool {
-        !self.asks_for_rows() || commit.rows().any(|change| self.row(&change).is_some())
+        !self.asks_for_rows()
+            || self.is_of_operation(commit)
+                && commit.rows().any(|change| self.row(&change).is_some())
+    }
+
+    fn is_of_operation(&self, commit: &LogCommit) -> bool {
+        let Some(id) = self.filters.operation else { return true };
+        commit.rows().any(|RowChange { table, key, row }| {
+            has(&decode_row(table, key, row), "operation", &Value::Number(id))
+        })
     }
 }
 

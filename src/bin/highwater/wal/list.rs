@@ -65,6 +65,9 @@ impl Selection {
         print: &mut dyn FnMut(&mut W, &LogCommit, &mut Chosen) -> Result<(), Failure>,
     ) -> Result<Met, Failure> {
         let mut chosen = Chosen::new(&self.filters, log)?;
+        if self.reverse {
+            chosen.learn_of(log)?;
+        }
         let (mut met, mut listed) = (Met::default(), 0);
         let limit = self.limit();
         let entries: Box<dyn Iterator<Item = _>> = match self.reverse {
@@ -102,6 +105,9 @@ impl Selection {
                 },
                 _ => {}
             }
+        }
+        if listed == 0 {
+            chosen.tell_none(log, self.which.directory(), self.form())?;
         }
         Ok(met)
     }

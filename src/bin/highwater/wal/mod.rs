@@ -9,7 +9,7 @@ mod stats;
 mod verify;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use highwater::inspect::{BreakVerdict, Log, LogBreak, LogEntry, LogSegment, SegmentEnd};
@@ -66,17 +66,34 @@ struct Which {
 
 impl Which {
     fn open(&self) -> Result<Log, Failure> {
+        if !self.paths.is_empty() {
+            self.store.is_not_named_too()?;
+        }
         let opened = match &self.paths[..] {
             [] => Log::open(self.store.existing_directory()?),
             [one] if one.is_dir() => Log::open(one),
-            files => Log::of_files(files),
+            files => match files.iter().find(|path| path.is_dir()) {
+                Some(directory) => {
+                    return Err(Failure::SeveralLogs { directory: directory.clone() });
+                }
+                None => Log::of_files(files),
+            },
         };
-        opened.map_err(|source| Failure::Log { source })
+        opened.map_err(failed)
+    }
+
+    /// The store's directory, where that was named and not its segments.
+    fn directory(&self) -> Option<&Path> {
+        match &self.paths[..] {
+            [] => self.store.existing_directory().ok(),
+            [one] if one.is_dir() => Some(one),
+            _ => None,
+        }
     }
 }
 
-fn failed(source: highwater::Error) -> Failure {
-    Failure::Log { source }
+fn failed(error: highwater::Error) -> Failure {
+    Failure::Log { error }
 }
 
 /// What the breaks that were met come to.
