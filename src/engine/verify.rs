@@ -45,6 +45,8 @@ pub(crate) struct Fault {
     pub(crate) weight: Weight,
     pub(crate) file: String,
     pub(crate) offset: Option<u64>,
+    /// The table, where it is one's.
+    pub(crate) table: Option<Table>,
     pub(crate) row: Option<(Table, Box<[u8]>)>,
     pub(crate) problem: String,
 }
@@ -254,7 +256,7 @@ impl Faults {
             self.places.insert((file.to_owned(), offset));
         }
         let (file, problem) = (file.to_owned(), problem.to_string());
-        self.all.push(Fault { weight, file, offset, row: None, problem });
+        self.all.push(Fault { weight, file, offset, table: None, row: None, problem });
     }
 
     fn knows(&self, file: &str, offset: u64) -> bool {
@@ -295,8 +297,14 @@ impl Faults {
 
     fn damaged_base(&mut self, damage: Damage) {
         self.add(Weight::Damage, base::FILE_NAME, None, &damage);
-        if let (Damage::Row { table, key }, Some(fault)) = (damage, self.all.last_mut()) {
-            fault.row = Some((table, key));
+        let Some(fault) = self.all.last_mut() else { return };
+        match damage {
+            Damage::Row { table, key } => {
+                (fault.table, fault.row) = (Some(table), Some((table, key)));
+            }
+            Damage::Rows { table, .. } => fault.table = Some(table),
+            Damage::Tree { table, .. } => fault.table = table,
+            _ => {}
         }
     }
 

@@ -6,6 +6,7 @@
 mod verify;
 
 mod diff;
+mod guarded;
 mod log;
 mod repair;
 mod rows;
@@ -25,6 +26,7 @@ use crate::tokens::{self, TOKENS};
 
 pub use crate::codec::Value;
 pub use diff::{ChangedRow, DiffError, diff, diff_on};
+pub use guarded::is_panic_an_answer;
 pub use log::{
     BreakVerdict, Log, LogBase, LogBreak, LogCommit, LogEntries, LogEntry, LogFault, LogReversed,
     LogSegment, LogVerdict, RowChange, SegmentEnd, StoreVerdict,

@@ -145,7 +145,7 @@ impl Flaws {
             },
             file: Some(fault.file.clone()),
             offset: fault.offset,
-            table: fault.row.as_ref().map(|(table, _)| match table_name(*table) {
+            table: fault.table.map(|table| match table_name(table) {
                 "" => format!("table {}", table.0),
                 name => name.to_owned(),
             }),

@@ -44,6 +44,7 @@ mod verify;
 mod wal;
 
 use std::io::{self, BufWriter, Write};
+use std::panic;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -139,6 +140,7 @@ tail, not known to have been synced (info, verify, wal); 3 acknowledged data is 
 (verify, load); 5 the store is locked or of an unknown version.";
 
 fn main() -> ExitCode {
+    keep_answers_quiet();
     let line = match CommandLine::try_parse() {
         Ok(line) => line,
         Err(error) => {
@@ -156,6 +158,17 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// What reads a damaged base panics now and then, and the library makes an answer of it. Nobody who asks
+/// what is wrong with a file needs the panic's words as well.
+fn keep_answers_quiet() {
+    let told = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !highwater::inspect::is_panic_an_answer() {
+            told(info);
+        }
+    }));
 }
 
 fn run(command: &Command) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 //! program that is built to abort on panics nothing can be caught, and it is the end.)
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -65,6 +66,17 @@ impl Error {
         matches!(self, Self::Corrupt { .. })
     }
 
+    /// The same, where it is of a tree said with its table, and with the last key that could be read.
+    pub(super) fn in_table(self, table: Table, behind: Option<&[u8]>) -> Self {
+        match self {
+            Self::Corrupt { damage: Damage::Tree { message, behind: known, .. } } => {
+                let behind = behind.map(Into::into).or(known);
+                Self::corrupt(Damage::Tree { table: Some(table), behind, message })
+            }
+            other => other,
+        }
+    }
+
     pub(super) fn corrupt(damage: Damage) -> Self {
         Self::Corrupt { damage }
     }
@@ -94,9 +106,19 @@ pub enum Damage {
     Meta,
     /// The B-tree itself is damaged; in redb's words.
     Tree {
+        /// The table that was being read, where it was one.
+        table: Option<Table>,
+        /// The last key that could be read there, where rows were read one after the other.
+        behind: Option<Box<[u8]>>,
         /// What redb says.
         message: String,
     },
+}
+
+impl Damage {
+    pub(super) fn of_tree(message: String) -> Self {
+        Self::Tree { table: None, behind: None, message }
+    }
 }
 
 impl std::error::Error for Damage {}
@@ -105,11 +127,8 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Row { table, key } => {
-                write!(f, "in table {}, the row with key ", table.0)?;
-                for byte in key {
-                    write!(f, "{byte:02x}")?;
-                }
-                f.write_str(" does not match its checksum")
+                write!(f, "in table {}, the row with key {} ", table.0, Hex(key))?;
+                f.write_str("does not match its checksum")
             }
             Self::Rows { table, recorded, reached } => write!(
                 f,
@@ -117,19 +136,71 @@ impl fmt::Display for Damage {
                 table.0
             ),
             Self::Meta => f.write_str("the description of its checkpoint is missing or broken"),
-            Self::Tree { message } => f.write_str(message),
+            Self::Tree { table, behind, message } => {
+                if let Some(table) = table {
+                    write!(f, "in table {}, ", table.0)?;
+                }
+                if let Some(key) = behind {
+                    write!(f, "behind the row with key {}, ", Hex(key))?;
+                }
+                f.write_str(message)
+            }
         }
     }
+}
+
+struct Hex<'k>(&'k [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside [`guarded`]: a panic there becomes an answer, and a program that has a
+/// panic hook of its own need not tell it as well.
+pub(crate) fn is_guarded() -> bool {
+    IS_GUARDED.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Says for as long as it lives that this thread is inside [`guarded`].
+struct Guard {
+    was_guarded: bool,
+}
+
+impl Guard {
+    fn begin() -> Self {
+        Self { was_guarded: IS_GUARDED.try_with(|is| is.replace(true)).unwrap_or(false) }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // A thread that is ending has no flag any more, and calls nothing that is guarded.
+        let _ = IS_GUARDED.try_with(|is| is.set(self.was_guarded));
+    }
+}
+
+/// Calls into redb about one table, as [`guarded`]. Damage is told with it.
+pub(super) fn guarded_in<T>(
+    table: Table,
+    call: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    guarded(call).map_err(|error| error.in_table(table, None))
 }
 
 /// Calls into redb. A panic in there becomes [`Error::Corrupt`].
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     // What redb leaves behind when it panics is either not used again or guarded by its own
     // poisoned locks, whose panics end here as well.
+    let _guard = Guard::begin();
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        Err(Error::corrupt(Damage::Tree {
-            message: format!("reading it failed with \"{}\"", panic_message(&*payload)),
-        }))
+        let message = format!("reading it failed with \"{}\"", panic_message(&*payload));
+        Err(Error::corrupt(Damage::of_tree(message)))
     })
 }
 
@@ -151,7 +222,7 @@ impl From<redb::Error> for Error {
             redb::Error::DatabaseClosed => Self::Closed,
             // Everything else is either damage by name or a state that the calls made here cannot
             // bring about with a sound file.
-            error => Self::corrupt(Damage::Tree { message: error.to_string() }),
+            error => Self::corrupt(Damage::of_tree(error.to_string())),
         }
     }
 }
@@ -163,9 +234,7 @@ impl From<io::Error> for Error {
             // that lies behind the end or is no offset at all.
             io::ErrorKind::InvalidData
             | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof => {
-                Self::corrupt(Damage::Tree { message: source.to_string() })
-            }
+            | io::ErrorKind::UnexpectedEof => Self::corrupt(Damage::of_tree(source.to_string())),
             _ => Self::Io { source },
         }
     }

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
+pub(crate) use error::is_guarded;
 pub use error::{Damage, Error};
 #[cfg(feature = "simulation")]
 pub(crate) use meta::recode as recode_meta;

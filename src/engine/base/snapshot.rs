@@ -10,7 +10,7 @@ use redb::{
     TableDefinition, TableHandle,
 };
 
-use super::error::{Damage, Error, guarded};
+use super::error::{Damage, Error, guarded_in};
 use super::meta::Meta;
 use super::row::{self, BaseRow};
 use super::{META, META_KEY, RowTable};
@@ -55,7 +55,7 @@ impl BaseSnapshot {
 
     /// The number of rows of `table`, as the base has it written down.
     pub(crate) fn len(&self, table: Table) -> Result<u64, Error> {
-        self.rows_of(table).map_or(Ok(0), |rows| guarded(|| Ok(rows.len()?)))
+        self.rows_of(table).map_or(Ok(0), |rows| guarded_in(table, || Ok(rows.len()?)))
     }
 
     /// The row under `key`, or `None` where there is none.
@@ -63,7 +63,7 @@ impl BaseSnapshot {
         let Some(rows) = self.rows_of(table) else {
             return Ok(None);
         };
-        guarded(|| {
+        guarded_in(table, || {
             let stored = rows.get_owned(key)?;
             stored.map(|stored| BaseRow::checked(table, key, stored)).transpose()
         })
@@ -76,7 +76,7 @@ impl BaseSnapshot {
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
     ) -> Result<BaseRange, Error> {
         let rows = match self.rows_of(table) {
-            Some(rows) => Some(guarded(|| Ok(rows.range_owned::<&[u8]>(bounds)?))?),
+            Some(rows) => Some(guarded_in(table, || Ok(rows.range_owned::<&[u8]>(bounds)?))?),
             None => None,
         };
         Ok(BaseRange { table, rows })
@@ -114,7 +114,7 @@ impl BaseSnapshot {
                 }
                 // What lies behind a break in the tree cannot be had, nor counted.
                 Some(error @ Error::Corrupt { .. }) => {
-                    found(error);
+                    found(error.in_table(table, last.as_deref()));
                     return Ok(sound);
                 }
                 Some(error) => return Err(error),
@@ -141,8 +141,7 @@ fn count_sound(rows: BaseRange, sound: &mut u64, last: &mut Option<Vec<u8>>) -> 
     for row in rows {
         let (key, _) = row?;
         if !is_behind(&key, last.as_deref()) {
-            let message = "its keys are out of order".to_owned();
-            return Err(Error::corrupt(Damage::Tree { message }));
+            return Err(Error::corrupt(Damage::of_tree("its keys are out of order".to_owned())));
         }
         let last = last.get_or_insert_default();
         last.clear();
@@ -188,7 +187,7 @@ impl BaseRange {
     ) -> Option<Result<KeyedRow, Error>> {
         let table = self.table;
         let rows = self.rows.as_mut()?;
-        let step = guarded(|| {
+        let step = guarded_in(table, || {
             let Some(entry) = advance(rows) else {
                 return Ok(None);
             };
