@@ -106,10 +106,37 @@ pub(crate) fn decode<'b, T: BorrowDecode<'b, ()>>(
     }
     let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
     let (row, used) = bincode::borrow_decode_from_slice(fields, config)
-        .map_err(|error| Error::Malformed { source: Box::new(error) })?;
+        .map_err(|error| Error::Malformed { source: in_words(&error).into() })?;
     match fields.len() - used {
         0 => Ok(row),
         bytes => Err(Error::LeftOver { bytes }),
+    }
+}
+
+/// What the decoder says, whose own words are those of its source code.
+fn in_words(error: &bincode::error::DecodeError) -> String {
+    use bincode::error::DecodeError;
+    match error {
+        DecodeError::UnexpectedEnd { additional: 1 } => "a byte is missing".to_owned(),
+        DecodeError::UnexpectedEnd { additional } => format!("{additional} bytes are missing"),
+        DecodeError::UnexpectedVariant { found, .. } => {
+            format!("{found} stands where one of a few has to be chosen")
+        }
+        DecodeError::Utf8 { .. } => "a text is not UTF-8".to_owned(),
+        DecodeError::InvalidBooleanValue(found) => format!("{found} is neither yes nor no"),
+        DecodeError::LimitExceeded => "a length in it is above every limit".to_owned(),
+        DecodeError::OtherString(text) => text.clone(),
+        DecodeError::Other(text) => (*text).to_owned(),
+        _ => "a number in it stands for nothing".to_owned(),
+    }
+}
+
+/// Bytes as hex digits.
+pub(crate) struct Hex<'b>(pub(crate) &'b [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

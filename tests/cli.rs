@@ -14,6 +14,7 @@ mod cli {
     mod look;
     mod missing;
     mod place;
+    mod refused;
     mod replay;
     mod scene;
     mod state;

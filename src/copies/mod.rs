@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::disk::Disk;
 use crate::engine::{self, Draft, KeyRange, Lsn, Table, check_row, draw_salt};
 use crate::inspect::{self, Verification};
-use crate::store::{Error, ReadOnly, place_of};
+use crate::store::{Error, Identity, ReadOnly, place_of};
 
 /// What a store says of itself, beside its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ impl Contents {
         segment: u64,
     ) -> Self {
         Self { store_id, identity: identity.into(), last_lsn, last_micros, segment }
+    }
+
+    /// Whether this release knows what the identity says: in which mode the store is, and in which asset its
+    /// prices are.
+    pub fn is_identity_known(&self) -> bool {
+        Identity::decode(&self.identity).is_some()
     }
 
     /// What `store` says of itself.

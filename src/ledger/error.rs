@@ -2,6 +2,7 @@
 
 use super::{AccountKind, EntryId, OperationId, PositionId};
 use crate::clock::Timestamp;
+use crate::codec::Hex;
 use crate::money::{self, Asset, Money};
 use crate::{codec, engine, tokens};
 
@@ -173,7 +174,7 @@ pub enum Error {
     Money(#[from] money::Error),
 
     /// A stored row cannot be read.
-    #[error("a stored row of {table} cannot be read: key {key:02x?}")]
+    #[error("a stored row of {table} cannot be read: key {}", Hex(key))]
     CorruptRow {
         /// The table.
         table: &'static str,
@@ -184,7 +185,7 @@ pub enum Error {
     },
 
     /// A row that another one names is not there.
-    #[error("{table} lacks a row that another row names: key {key:02x?}")]
+    #[error("{table} lacks a row that another row names: key {}", Hex(key))]
     MissingRow {
         /// The table.
         table: &'static str,

@@ -3,6 +3,7 @@
 use super::OperationId;
 use super::status::{Call, Status};
 use crate::clock::Timestamp;
+use crate::codec::Hex;
 use crate::ledger::{self, EntryId, PositionId};
 use crate::{codec, engine, processed};
 
@@ -19,7 +20,7 @@ pub enum Error {
     },
 
     /// No operation was begun under this key.
-    #[error("no operation was begun under the key {key:02x?}")]
+    #[error("no operation was begun under the key {}", Hex(key))]
     UnknownKey {
         /// The key asked for.
         key: Box<[u8]>,
@@ -163,7 +164,7 @@ pub enum Error {
     Processed(#[from] processed::Error),
 
     /// A stored row cannot be read.
-    #[error("a stored row of {table} cannot be read: key {key:02x?}")]
+    #[error("a stored row of {table} cannot be read: key {}", Hex(key))]
     CorruptRow {
         /// The table.
         table: &'static str,
@@ -174,7 +175,7 @@ pub enum Error {
     },
 
     /// A row that another one names is not there.
-    #[error("{table} lacks a row that another row names: key {key:02x?}")]
+    #[error("{table} lacks a row that another row names: key {}", Hex(key))]
     MissingRow {
         /// The table.
         table: &'static str,

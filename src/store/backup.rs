@@ -104,6 +104,7 @@ pub(crate) fn place_of(path: &Path) -> Result<(Arc<dyn Disk>, String), Error> {
         return Err(refused(io::ErrorKind::AlreadyExists));
     }
     let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.filter(|name| !name.contains([':', '\\']));
     let name = name.ok_or_else(|| refused(io::ErrorKind::InvalidInput))?;
     let above = match path.parent() {
         Some(above) if !above.as_os_str().is_empty() => above,

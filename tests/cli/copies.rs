@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::cli::place::{Place, Ran, highwater};
 use crate::cli::scene::Scene;
 
@@ -123,13 +125,13 @@ fn nothing_is_made_of_a_wrong_export() {
         lines
     };
     refused("digits", &changed(20, "tokens,zz,00"), 1).says(":21: its key is not made of hex");
-    refused("table", &changed(20, "nowhere,00,00"), 1).says(":21: \"nowhere\" is no table");
+    refused("table", &changed(20, "nowhere,00,00"), 1).says(":21: `nowhere` is no table");
     refused("cells", &changed(20, "tokens"), 1).says(":21: ");
     refused("twice", &changed(20, &whole[19]), 1).says(":21: it does not come behind");
     refused("cut", &whole[..whole.len() - 1], 1).says("cut short");
     refused("version", &changed(1, "@format,2,"), 1).says("format 2");
     refused("bare", &["".to_owned()], 1).says(":1: ");
-    refused("identity", &changed(3, "@identity,ff,"), 3).says("mode");
+    refused("identity", &changed(3, "@identity,ff,"), 1).says(":4: its identity is of no mode");
     let long = format!("tokens,{},00", "00".repeat(2_000));
     refused("long", &changed(20, &long), 1).says(":21: ");
 
@@ -142,6 +144,77 @@ fn nothing_is_made_of_a_wrong_export() {
     refused("books", &without, 4).says("accounts").says("nothing was made");
     let file = place.directory.path().join("absent");
     run(&["load"], &[&file, &copy]).exits(1).says("absent");
+}
+
+/// Whoever mends an export by hand has to know file, line and field, in words: no names of our source code.
+#[test]
+fn what_is_wrong_with_an_export_is_said_in_words() {
+    let place = Place::new();
+    Scene::closed(&place);
+    let whole: Vec<String> = export(&place.store(), "jsonl").lines().map(str::to_owned).collect();
+    let account = whole.iter().position(|line| line.contains("\"table\":\"accounts\"")).unwrap();
+    let row = |field: &str, value: Value| {
+        let mut line: Value = serde_json::from_str(&whole[account]).unwrap();
+        match value {
+            Value::Null => drop(line.as_object_mut().unwrap().remove(field)),
+            value => line[field] = value,
+        }
+        line.to_string()
+    };
+    let wrong = [
+        (row("row", "01".into()), "its row cannot be read as one of table accounts: "),
+        (row("row", "ff01".into()), "its row cannot be read as one of table accounts: "),
+        (row("key", "00".into()), "its key cannot be read as one of table accounts: "),
+        (row("key", Value::Null), "its field `key` is missing"),
+        (row("key", 5.into()), "its field `key` is 5, which is not a text"),
+        (row("kind", "gift".into()), "`gift` is no kind of line"),
+        (row("kind", Value::Null), "its field `kind` is missing"),
+        ("noise".to_owned(), "it is no line of an export"),
+    ];
+    let copy = place.directory.path().join("copy");
+    let file = place.directory.path().join("list");
+    let load = || run(&["load"], &[&file, &copy]);
+    for (line, reason) in wrong {
+        let mut lines = whole.clone();
+        lines[account].clone_from(&line);
+        fs::write(&file, lines.join("\n") + "\n").unwrap();
+        let ran = load();
+        ran.exits(1).says(&format!("list:{}: {reason}", account + 1));
+        for word in ["{", "UnexpectedEnd", "Some(", "invalid type", " : "] {
+            assert!(!ran.err.contains(word), "{line}: {}", ran.err);
+        }
+    }
+    // The books contradict themselves: each finding is said once, and names its table.
+    let mut lines = whole.clone();
+    lines.remove(account);
+    let rows = lines.len() - 2;
+    *lines.last_mut().unwrap() = format!("{{\"kind\":\"end\",\"rows\":{rows}}}");
+    fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let ran = load();
+    ran.exits(4).says("list holds no sound store: ");
+    let told: Vec<&str> = ran.err.lines().collect();
+    let mut once = told.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), told.len(), "{}", ran.err);
+    assert!(told.iter().all(|line| line.starts_with("rule ") || line.contains("no sound")));
+
+    fs::remove_file(&file).unwrap();
+    let ran = load();
+    ran.exits(1).says("list cannot be opened; nothing was made: No such file");
+    fs::create_dir(&file).unwrap();
+    load().exits(1).says("list cannot be opened");
+    fs::write(place.directory.path().join("sound"), whole.join("\n") + "\n").unwrap();
+    let taken = "is there already: name a directory that is not";
+    let sound = place.directory.path().join("sound");
+    run(&["load"], &[&sound, &file]).exits(1).says(taken);
+    run(&["backup"], &[&place.store(), &file]).exits(1).says(taken);
+    for name in ["x:y", "x\\y"] {
+        let named = place.directory.path().join(name);
+        let told = "cannot be the name of a store: it may hold neither `:` nor";
+        run(&["backup"], &[&place.store(), &named]).exits(1).says(told);
+        run(&["load"], &[&sound, &named]).exits(1).says(told);
+    }
 }
 
 /// Every shell gets a script that knows the commands.

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let directory = existing(&arguments.directory)?;
     let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
     let backup = store.backup(&arguments.destination);
-    let last_lsn = backup.map_err(Failure::of_store(&arguments.destination))?;
+    let last_lsn = backup.map_err(Failure::of_new_store(&arguments.destination))?;
     let destination = arguments.destination.display().to_string();
     match Form::from_flag(arguments.json) {
         Form::Json => json_line(out, &Line { kind: "backup", destination, last_lsn })?,

@@ -113,8 +113,14 @@ pub(crate) enum Failure {
     Output { path: PathBuf, source: io::Error },
     #[error("{label}:{line}: {reason}; nothing was made")]
     Line { label: String, line: u64, reason: String },
-    #[error("{label} is not sound: {}, the first of them {first}; nothing was made", counted(*count as u64, "finding"))]
-    NotLoaded { label: String, count: usize, first: String, worst: Severity },
+    #[error("{label} cannot be opened; nothing was made")]
+    Unopened { label: String, source: io::Error },
+    #[error("{} is there already: name a directory that is not", path.display())]
+    Taken { path: PathBuf },
+    #[error("{} cannot be the name of a store: it may hold neither `:` nor `\\`", path.display())]
+    NoName { path: PathBuf },
+    #[error("{label} holds no sound store: {}; nothing was made", counted(*count as u64, "finding"))]
+    NotLoaded { label: String, count: usize, worst: Severity },
     /// Already told by the findings that were printed.
     #[error("the store is not sound")]
     Unsound { worst: Severity },
@@ -127,6 +133,32 @@ impl Failure {
     /// Names the store at `directory` in what one of its calls answered.
     pub(crate) fn of_store(directory: &Path) -> impl Fn(highwater::Error) -> Self {
         move |source| Self::Store { directory: directory.to_owned(), source }
+    }
+
+    /// Names the directory in which a new store could not be made.
+    pub(crate) fn of_new_store(directory: &Path) -> impl Fn(highwater::Error) -> Self {
+        move |error| {
+            let path = directory.to_owned();
+            let kind = match &error {
+                highwater::Error::Io { source, .. } => Some(source.kind()),
+                _ => None,
+            };
+            match kind {
+                Some(io::ErrorKind::AlreadyExists) => Self::Taken { path },
+                Some(io::ErrorKind::InvalidInput) => Self::NoName { path },
+                _ => Self::of_store(directory)(error),
+            }
+        }
+    }
+
+    /// What the store refused with, where it did and nothing was printed of it.
+    pub(crate) fn refusal(&self) -> Option<&highwater::Error> {
+        let error = match self {
+            Self::Store { source, .. } | Self::BeyondRepair { source } => source,
+            Self::Log { error } => error,
+            _ => return None,
+        };
+        (store_code(error) != 1).then_some(error)
     }
 
     /// The exit code a script can branch on.

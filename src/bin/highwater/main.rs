@@ -32,6 +32,7 @@ mod opened;
 mod ops;
 mod print;
 mod reference;
+mod refusal;
 mod repair;
 mod replay;
 mod store_argument;
@@ -152,6 +153,7 @@ fn main() -> ExitCode {
     match run(&line.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            refusal::print(&line.command, &failure);
             if let Some(message) = failure.message() {
                 tell(&message);
             }

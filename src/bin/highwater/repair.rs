@@ -52,9 +52,34 @@ pub(crate) struct Arguments {
 struct RepairLine<'a> {
     kind: &'static str,
     written: bool,
-    #[serde(flatten)]
-    repair: &'a Repair,
+    is_needed: bool,
+    refusal: Option<&'a str>,
+    /// Not known where nothing is to be repaired, for then nothing was looked at.
+    last_lsn: Option<u64>,
+    first_lost: Option<u64>,
+    last_lost: Option<u64>,
+    durable_lsn: Option<u64>,
+    cut: &'a [String],
+    kept_in: Option<&'a str>,
     listed: u64,
+}
+
+impl<'a> RepairLine<'a> {
+    fn new(repair: &'a Repair, written: bool, listed: u64) -> Self {
+        Self {
+            kind: "repair",
+            written,
+            is_needed: repair.is_needed,
+            refusal: repair.refusal.as_deref(),
+            last_lsn: repair.is_needed.then_some(repair.last_lsn),
+            first_lost: repair.first_lost,
+            last_lost: repair.last_lost,
+            durable_lsn: repair.is_needed.then_some(repair.durable_lsn),
+            cut: &repair.cut,
+            kept_in: repair.kept_in.as_deref(),
+            listed,
+        }
+    }
 }
 
 /// A commit that can be read and is lost all the same.
@@ -84,9 +109,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     };
     let written = arguments.write && repair.is_needed;
     match form {
-        Form::Json => {
-            json_line(out, &RepairLine { kind: "repair", written, repair: &repair, listed })?
-        }
+        Form::Json => json_line(out, &RepairLine::new(&repair, written, listed))?,
         Form::Table => print(directory, &repair, written, out)?,
     }
     match repair.is_needed && !written {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use highwater::copies::{BareRow, Contents};
+use highwater::inspect::decode_row;
 use serde::Deserialize;
 
 use super::{Format, VERSION, bytes_of, table_number};
@@ -50,6 +51,8 @@ pub(super) struct Lines<R> {
     buffer: Vec<u8>,
     /// The number of the line that was read last.
     pub(super) number: u64,
+    /// That of the one that says the identity.
+    pub(super) identity: u64,
     /// The first row, which ends what the store says of itself.
     first: Option<Said>,
     rows: u64,
@@ -64,7 +67,8 @@ impl<R: BufRead> Lines<R> {
             _ => Format::Csv,
         };
         let (buffer, first) = (Vec::new(), None);
-        let mut lines = Self { input, format, buffer, number: 0, first, rows: 0, ended: false };
+        let mut lines =
+            Self { input, format, buffer, number: 0, identity: 0, first, rows: 0, ended: false };
         let contents = lines.contents();
         (lines, contents)
     }
@@ -73,7 +77,12 @@ impl<R: BufRead> Lines<R> {
         let mut facts = Facts::default();
         loop {
             match self.said()? {
-                Some(Said::Facts(more)) => facts.add(more),
+                Some(Said::Facts(more)) => {
+                    if more.identity.is_some() {
+                        self.identity = self.number;
+                    }
+                    facts.add(more);
+                }
                 Some(Said::Nothing) => {}
                 other => {
                     self.first = other;
@@ -119,10 +128,12 @@ impl<R: BufRead> Lines<R> {
         let row = match said {
             Ok(Some(Said::Row(row))) => {
                 self.rows += 1;
-                return Some(Ok(row));
+                return Some(readable(row));
             }
             Ok(Some(Said::End(rows))) => self.end(rows),
-            Ok(Some(Said::Facts(_) | Said::Nothing)) => Err("it is no row".to_owned()),
+            Ok(Some(Said::Facts(_) | Said::Nothing)) => {
+                Err("it is no row: what a store says of itself stands before its rows".to_owned())
+            }
             Ok(None) => {
                 Err("the file is cut short: the line that counts its rows is missing".to_owned())
             }
@@ -187,14 +198,58 @@ impl Facts {
 }
 
 fn json(line: &str) -> Result<Said, String> {
-    let line: Line = serde_json::from_str(line)
-        .map_err(|error| format!("it is no line of an export: {error}"))?;
+    let line: Line = serde_json::from_str(line).map_err(|error| why_not(line, &error))?;
+    let missing = |field: &str| Err(format!("its field `{field}` is missing"));
     match (line.kind.as_str(), line.table, line.key, line.row, line.rows) {
         ("store", ..) => Ok(Said::Facts(line.facts)),
         ("row", Some(table), Some(key), Some(row), _) => bare_row(&table, &key, &row),
+        ("row", None, ..) => missing("table"),
+        ("row", _, None, ..) => missing("key"),
+        ("row", ..) => missing("row"),
         ("end", .., Some(rows)) => Ok(Said::End(rows)),
-        ("row" | "end", ..) => Err("a field of it is missing".to_owned()),
-        (kind, ..) => Err(format!("{kind:?} is no kind of line")),
+        ("end", ..) => missing("rows"),
+        (kind, ..) => Err(format!("`{kind}` is no kind of line: they are store, row and end")),
+    }
+}
+
+/// Why a text is no line of an export, with the field that is not what it has to be.
+fn why_not(line: &str, error: &serde_json::Error) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else {
+        let column = error.column();
+        return format!("it is no line of an export: no object of JSON, from column {column} on");
+    };
+    let texts = ["kind", "table", "key", "row", "store_id", "identity"];
+    let numbers = ["rows", "format", "last_lsn", "last_micros", "segment"];
+    let wrong = |(field, is_right, what): (&str, fn(&serde_json::Value) -> bool, &str)| {
+        let value = fields.get(field).filter(|value| !value.is_null() && !is_right(value))?;
+        Some(format!("its field `{field}` is {value}, which is not {what}"))
+    };
+    let texts = texts.map(|field| (field, serde_json::Value::is_string as fn(&_) -> _, "a text"));
+    let numbers = numbers.map(|field| {
+        let is_whole: fn(&serde_json::Value) -> bool = |value| value.is_u64() || value.is_i64();
+        (field, is_whole, "a whole number")
+    });
+    texts.into_iter().chain(numbers).find_map(wrong).unwrap_or_else(|| {
+        match fields.contains_key("kind") {
+            true => "a number in it is too large or below zero".to_owned(),
+            false => "its field `kind` is missing".to_owned(),
+        }
+    })
+}
+
+/// The row, if it says something that this release can read; of tables that it does not know it takes any.
+fn readable(row: BareRow) -> Result<BareRow, String> {
+    let said = decode_row(row.table, &row.key, Some(&row.row));
+    if said.name.is_empty() {
+        return Ok(row);
+    }
+    let wrong = |field: &str, problem| {
+        Err(format!("its {field} cannot be read as one of table {}: {problem}", said.name))
+    };
+    match (&said.key_problem, &said.row_problem) {
+        (Some(problem), _) => wrong("key", problem),
+        (_, Some(problem)) => wrong("row", problem),
+        (None, None) => Ok(row),
     }
 }
 
@@ -203,7 +258,9 @@ fn csv(line: &str) -> Result<Said, String> {
     let (Some(table), Some(key), Some(row)) = (cells.next(), cells.next(), cells.next()) else {
         return Err("it has not the cells table, key and row".to_owned());
     };
-    let number = || key.parse().map_err(|_| format!("{key:?} is not a number"));
+    let no_number =
+        |_| format!("its cell behind `{table}` is `{key}`, which is not a whole number");
+    let number = || key.parse().map_err(no_number);
     let fact = |facts: Facts| Ok(Said::Facts(facts));
     match table {
         "table" => Ok(Said::Nothing),
@@ -212,7 +269,7 @@ fn csv(line: &str) -> Result<Said, String> {
         "@identity" => fact(Facts { identity: Some(key.to_owned()), ..Facts::default() }),
         "@last_lsn" => fact(Facts { last_lsn: Some(number()?), ..Facts::default() }),
         "@last_micros" => {
-            let micros = key.parse().map_err(|_| format!("{key:?} is not a number"))?;
+            let micros = key.parse().map_err(no_number)?;
             fact(Facts { last_micros: Some(micros), ..Facts::default() })
         }
         "@segment" => fact(Facts { segment: Some(number()?), ..Facts::default() }),
@@ -222,7 +279,7 @@ fn csv(line: &str) -> Result<Said, String> {
 }
 
 fn bare_row(table: &str, key: &str, row: &str) -> Result<Said, String> {
-    let table = table_number(table).ok_or_else(|| format!("{table:?} is no table"))?;
+    let table = table_number(table).ok_or_else(|| format!("`{table}` is no table"))?;
     let bytes = |hex: &str, what| {
         let bytes = bytes_of(hex).map(Into::into);
         bytes.ok_or_else(|| format!("its {what} is not made of hex digits"))

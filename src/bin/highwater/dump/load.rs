@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::lines::Lines;
 use crate::failure::Failure;
-use crate::print::{Form, json_line, note, visible};
+use crate::print::{Form, counted, json_line, note, visible};
 
 /// How many findings are told one by one.
 const TOLD: usize = 20;
@@ -58,11 +58,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         (label, loaded)
     } else {
         let label = file.display().to_string();
-        let opened = File::open(file).map_err(|source| Failure::Line {
-            label: label.clone(),
-            line: 0,
-            reason: format!("it cannot be opened: {source}"),
-        })?;
+        let is_directory = file.is_dir().then(|| io::ErrorKind::IsADirectory.into());
+        let opened = is_directory.map_or_else(|| File::open(file), Err);
+        let opened = opened.map_err(|source| Failure::Unopened { label: label.clone(), source })?;
         let loaded = load(&label, BufReader::with_capacity(1 << 20, opened), directory)?;
         (label, loaded)
     };
@@ -82,6 +80,10 @@ fn load(label: &str, input: impl BufRead, directory: &Path) -> Result<Verificati
     let (mut lines, contents) = Lines::open(input);
     let wrong = |line, reason| Failure::Line { label: label.to_owned(), line, reason };
     let contents = contents.map_err(|reason| wrong(lines.number, reason))?;
+    if !contents.is_identity_known() {
+        let reason = "its identity is of no mode and no currency that this program knows";
+        return Err(wrong(lines.identity, reason.to_owned()));
+    }
     // The place of the row that is being looked at: rows are taken one by one.
     let line = Cell::new(lines.number);
     let rows = std::iter::from_fn(|| {
@@ -93,7 +95,7 @@ fn load(label: &str, input: impl BufRead, directory: &Path) -> Result<Verificati
         NotLoaded::Rows(reason) | NotLoaded::Row { problem: reason, .. } => {
             wrong(line.get(), reason)
         }
-        NotLoaded::Store(source) => Failure::of_store(directory)(source),
+        NotLoaded::Store(source) => Failure::of_new_store(directory)(source),
         NotLoaded::Unsound(found) => not_sound(label, &found),
     })
 }
@@ -103,13 +105,16 @@ fn not_sound(label: &str, found: &Verification) -> Failure {
         note(&sentence(flaw));
     }
     let count = found.flaws.len();
-    let first = found.flaws.first().map(sentence).unwrap_or_default();
+    if let more @ 1.. = count.saturating_sub(TOLD) {
+        note(&format!("and {}", counted(more as u64, "more finding")));
+    }
     let worst = found.worst().unwrap_or(highwater::inspect::Severity::Damage);
-    Failure::NotLoaded { label: label.to_owned(), count, first, worst }
+    Failure::NotLoaded { label: label.to_owned(), count, worst }
 }
 
 fn sentence(flaw: &Flaw) -> String {
     let place = [flaw.table.as_deref(), flaw.key.as_deref()];
     let place: Vec<_> = place.into_iter().flatten().collect();
-    format!("{} {}: {}", flaw.severity, place.join(" "), flaw.problem)
+    let place = if place.is_empty() { String::new() } else { format!(" {}", place.join(" ")) };
+    format!("{}{place}: {}", flaw.severity, flaw.problem)
 }

@@ -116,7 +116,7 @@ fn print(
         all.push(("last failure", format!("{class}: {reason}")));
     }
     for reason in reasons {
-        all.push(("why", reason.why.clone()));
+        all.push(("why", format!("{}: {}", reason.name, reason.why)));
         all.push(("what to do", reason.what_to_do.clone()));
     }
     Ok(facts(out, &all)?)
