@@ -185,3 +185,57 @@ fn a_repair_that_fails_loses_nothing() {
     }
     assert!(Disk::list(&sound, "").unwrap().contains(&"base.redb".to_owned()));
 }
+
+/// The process that repairs is killed in front of each of its calls, and what it leaves is repaired again.
+/// Several segments are cut here. At every moment each of them is whole somewhere, in the log or in a
+/// directory of a repair, and the second repair comes to where the first was going.
+#[test]
+fn a_killed_repair_is_finished_by_the_next() {
+    let sound = SimulatedDisk::new(75);
+    let store = open(&sound, 75);
+    for from in 0..4 {
+        live(&store, 80 * from + 1, 70);
+    }
+    let sound = sound.process_killed_image();
+    drop(store);
+    let hurt = read(&sound).commits[40].clone();
+    assert!(sound.flip_bit(&hurt.file, hurt.offset + 60, 3));
+    let cut = Repair::plan_on(&sound).unwrap().cut;
+    assert!(cut.len() >= 3, "{cut:?}");
+    let bytes: Vec<_> =
+        cut.iter().map(|name| sound.read_file(&format!("journal/{name}")).unwrap()).collect();
+    let all_kept = |disk: &SimulatedDisk, when: &str| {
+        for (name, bytes) in cut.iter().zip(&bytes) {
+            let places = ["journal".to_owned(), kept_at(0), kept_at(1)];
+            let is_whole =
+                |place: &String| disk.read_file(&format!("{place}/{name}")).as_ref() == Some(bytes);
+            assert!(places.iter().any(is_whole), "{when}: {name} is nowhere");
+        }
+    };
+    let (mut begun_anew, mut was_done) = (0, 0);
+    for nth in 0.. {
+        let disk = sound.fork();
+        disk.crash_at(nth);
+        if run(&disk).is_ok() {
+            break;
+        }
+        let image = disk.crash_image(nth, CrashStyle::KeepAll);
+        all_kept(&image, &format!("killed at call {nth}"));
+        let again = Repair::run_on(Arc::new(image.clone()), at(1)).unwrap();
+        match again.is_needed {
+            true => begun_anew += 1,
+            false => was_done += 1,
+        }
+        all_kept(&image, &format!("repaired after call {nth}"));
+        assert!(!Repair::plan_on(&image).unwrap().is_needed, "call {nth}");
+        let store = opens(&image, 76).unwrap();
+        assert_eq!(store.snapshot().lsn(), hurt.lsn - 1, "call {nth}");
+        assert!(store.snapshot().verify().unwrap().is_empty());
+        all_kept(&image, &format!("opened after call {nth}"));
+    }
+    assert!(begun_anew > 20 && was_done > cut.len(), "{begun_anew} anew, {was_done} done");
+}
+
+fn kept_at(second: i64) -> String {
+    format!("repair-{}", at(second).as_micros())
+}
