@@ -13,6 +13,8 @@ mod cli {
     mod lists;
     mod look;
     mod missing;
+    #[cfg(unix)]
+    mod night;
     mod place;
     mod refused;
     mod replay;
