@@ -60,6 +60,7 @@ for patch in "$here"/*.patch; do
         [ -n "${ALL:-}" ] && test=
         case $binary in
             lib) target="--features simulation --lib" ;;
+            cli) target="--all-features --test cli" ;;
             shuttle) target=--lib; [ -n "$test" ] || test=model_checking ;;
             *) target="--features simulation --test $binary" ;;
         esac
