@@ -1,22 +1,41 @@
 //! The same work on highwater and on its peers, side by side, each used as its own documentation recommends.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/peers/Cargo.toml -- sync LIST.json DIR
+//! cargo run --release --manifest-path benches/peers/Cargo.toml --features rocksdb -- all /dev/shm/peers --json RESULTS.jsonl
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- plot RESULTS.jsonl docs
 //! ```
 //!
 //! Every run of an engine is a process of its own, so that its memory and its CPU time are its own; engines
-//! take turns, for several rounds, and what is printed are medians over the rounds. The machine's disk decides
-//! wall times, so look at CPU, bytes and memory first; DIR on a tmpfs takes the disk out of it.
+//! take turns, for several rounds, and what is printed are medians over the rounds, with ratios of figures of the
+//! same round. The machine's disk decides wall times, so on a tmpfs every sync takes the same time for all
+//! (`--sync-us`). After each run the store is closed, opened again and compared with what it has to hold.
 
+mod check;
 mod engines;
+mod leader;
 mod list;
 mod measure;
-mod sync;
+mod plot;
+mod prepare;
+mod record;
+mod run;
+mod scenarios;
+mod settings;
+mod syncs;
+mod table;
+mod threads;
+mod world;
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use engines::Name;
+use run::Job;
+use scenarios::{checkpoint, growth, read, reopen, sync, transfer, upsert};
+use settings::Settings;
+use table::Case;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -29,18 +48,63 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Everything that docs/performance.md has
+    All(Settings),
+    /// Prices into a store of 132,967 tokens, by 1, 8 and 32 threads and in batches
+    Upsert(Settings),
     /// A source's list of tokens into an empty store, and again, with other prices, into a full one
-    Sync(sync::Arguments),
+    Sync(Settings),
+    /// Point reads of decoded rows, alone and beside a writer
+    Read(Settings),
+    /// Transfers between accounts, by 1 and 8 threads
+    Transfer(Settings),
+    /// Opening a store after its process was killed, and after it was closed
+    Reopen(Settings),
+    /// Upserts over 10,000 to 1,000,000 tokens, with `--large` 5,000,000
+    Growth(Settings),
+    /// highwater's synced commits beside its checkpoints
+    Checkpoint(Settings),
+    /// Draws performance-threads.svg and performance-growth.svg
+    Plot { results: PathBuf, dir: PathBuf },
     /// One run of one engine, for the others to start
     #[command(hide = true)]
-    SyncOnce { engine: engines::Engine, list: PathBuf, dir: PathBuf, session: u64 },
+    Once { job: String },
 }
 
 fn main() -> Outcome<()> {
     match CommandLine::parse().command {
-        Command::Sync(arguments) => sync::compare(&arguments),
-        Command::SyncOnce { engine, list, dir, session } => {
-            sync::once(engine, &list, &dir, session)
+        Command::Once { job } => once(&job),
+        Command::Plot { results, dir } => plot::draw(&results, &dir),
+        Command::All(settings) => {
+            let mut cases = upsert::cases(&settings);
+            cases.extend(sync::cases(&settings)?);
+            cases.extend(read::cases(&settings));
+            cases.extend(transfer::cases(&settings));
+            cases.extend(reopen::cases(&settings));
+            cases.extend(growth::cases(&settings));
+            cases.extend(checkpoint::cases(&settings));
+            compare(&settings, &cases)
         }
+        Command::Upsert(settings) => compare(&settings, &upsert::cases(&settings)),
+        Command::Sync(settings) => compare(&settings, &sync::cases(&settings)?),
+        Command::Read(settings) => compare(&settings, &read::cases(&settings)),
+        Command::Transfer(settings) => compare(&settings, &transfer::cases(&settings)),
+        Command::Reopen(settings) => compare(&settings, &reopen::cases(&settings)),
+        Command::Growth(settings) => compare(&settings, &growth::cases(&settings)),
+        Command::Checkpoint(settings) => compare(&settings, &checkpoint::cases(&settings)),
     }
+}
+
+fn compare(settings: &Settings, cases: &[Case]) -> Outcome<()> {
+    for engine in Name::value_variants().iter().filter(|engine| settings.wants(**engine)) {
+        println!("{engine:<18} {}", engine.settings());
+    }
+    cases.iter().try_for_each(|case| case.run(settings))
+}
+
+/// Does one job and prints its figures.
+fn once(job: &str) -> Outcome<()> {
+    let job: Job = serde_json::from_str(job)?;
+    println!("{}", serde_json::to_string(&job.run()?)?);
+    Ok(())
 }

@@ -1,24 +1,24 @@
-//! What a process has used so far: CPU time, memory at its peak, bytes handed to the system.
+//! What a process has used so far: CPU time, memory at its peak, bytes handed to the system, syncs.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::{Outcome, syncs};
 
 /// What a piece of work took.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Used {
-    pub wall_micros: u64,
+    pub wall_micros: f64,
     /// User and system time of all threads.
-    pub cpu_micros: u64,
+    pub cpu_micros: f64,
     /// Bytes given to `write` calls of all kinds.
-    pub written_bytes: u64,
-    /// The peak of the process's resident memory, since it was started.
-    pub peak_kib: u64,
+    pub written_bytes: f64,
+    pub syncs: f64,
+    /// The peak of resident memory above what there was at the beginning.
+    pub peak_kib: f64,
 }
 
 /// A measurement that has begun.
@@ -26,36 +26,64 @@ pub struct Meter {
     begun: Instant,
     cpu: Duration,
     written: u64,
+    syncs: u64,
+    resident_kib: u64,
 }
 
 impl Meter {
     pub fn start() -> Outcome<Self> {
-        Ok(Self { begun: Instant::now(), cpu: cpu()?, written: written()? })
+        fs::write("/proc/self/clear_refs", "5")?; // the peak is what there is now
+        let resident_kib = field("/proc/self/status", "VmRSS:")?;
+        let (cpu, written, syncs) = (cpu()?, written()?, syncs::count());
+        Ok(Self { begun: Instant::now(), cpu, written, syncs, resident_kib })
     }
 
     pub fn stop(self) -> Outcome<Used> {
+        let wall = self.begun.elapsed();
+        let peak_kib = field("/proc/self/status", "VmHWM:")?;
         Ok(Used {
-            wall_micros: u64::try_from(self.begun.elapsed().as_micros())?,
-            cpu_micros: u64::try_from((cpu()? - self.cpu).as_micros())?,
-            written_bytes: written()? - self.written,
-            peak_kib: field("/proc/self/status", "VmHWM:")?,
+            wall_micros: micros(wall),
+            cpu_micros: micros(cpu()? - self.cpu),
+            written_bytes: (written()? - self.written) as f64,
+            syncs: (syncs::count() - self.syncs) as f64,
+            peak_kib: peak_kib.saturating_sub(self.resident_kib) as f64,
         })
     }
 }
 
+pub fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
 fn cpu() -> Outcome<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-    let duration = |time: TimeVal| {
-        Ok::<_, std::num::TryFromIntError>(Duration::new(
-            u64::try_from(time.tv_sec())?,
-            u32::try_from(time.tv_usec() * 1_000)?,
-        ))
-    };
     Ok(duration(usage.user_time())? + duration(usage.system_time())?)
+}
+
+/// CPU time of the calling thread alone.
+pub fn thread_cpu() -> Outcome<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
+    Ok(duration(usage.user_time())? + duration(usage.system_time())?)
+}
+
+fn duration(time: TimeVal) -> Outcome<Duration> {
+    Ok(Duration::new(u64::try_from(time.tv_sec())?, u32::try_from(time.tv_usec() * 1_000)?))
 }
 
 fn written() -> Outcome<u64> {
     field("/proc/self/io", "wchar:")
+}
+
+/// Bytes of disk that the files under `path` take.
+pub fn disk_bytes(path: &std::path::Path) -> Outcome<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        bytes += if meta.is_dir() { disk_bytes(&entry.path())? } else { meta.blocks() * 512 };
+    }
+    Ok(bytes)
 }
 
 /// The number behind `name` in a file of the proc file system.

@@ -1,0 +1,126 @@
+//! Upserts of prices, one or many to a commit, by one or many threads, into a store full of tokens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check;
+use crate::engines::Name;
+use crate::prepare::{self, Contents};
+use crate::run::{Figures, Job, Work, figures, latencies};
+use crate::table::{Better, Case};
+use crate::threads;
+use crate::world::{Feed, TOKENS, World};
+use crate::{Outcome, Settings};
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Size {
+    pub threads: u64,
+    /// Of each thread.
+    pub commits: u64,
+    /// Upserts in a commit.
+    pub batch: u64,
+}
+
+const ALONE: &[Name] = &[
+    Name::Nothing,
+    Name::Floor,
+    Name::Memory,
+    Name::Highwater,
+    Name::HighwaterHistory,
+    Name::SqliteFull,
+    Name::Redb,
+    Name::Lmdb,
+    Name::Fjall,
+    Name::Rocksdb,
+];
+const TOGETHER: &[Name] = &[
+    Name::Floor,
+    Name::Highwater,
+    Name::HighwaterHistory,
+    Name::SqliteFull,
+    Name::Redb,
+    Name::RedbLed,
+    Name::Lmdb,
+    Name::LmdbLed,
+    Name::Fjall,
+    Name::FjallLed,
+    Name::Rocksdb,
+];
+const WRITTEN: &[Name] = &[
+    Name::Nothing,
+    Name::Floor,
+    Name::Memory,
+    Name::Highwater,
+    Name::HighwaterHistory,
+    Name::SqliteNormal,
+    Name::Redb,
+    Name::Lmdb,
+    Name::Fjall,
+    Name::Rocksdb,
+];
+
+pub fn cases(settings: &Settings) -> Vec<Case> {
+    let durable = [(1, 6_000, 1), (8, 3_000, 1), (32, 1_500, 1), (1, 400, 50), (1, 200, 1_000)];
+    let written = [(1, 200_000, 1), (4, 50_000, 1)];
+    let durable = durable.map(|size| (true, size));
+    let written = written.map(|size| (false, size));
+    let all = durable.into_iter().chain(written);
+    all.map(|(durable, (threads, commits, batch))| {
+        let size = Size { threads, commits: settings.scaled(commits), batch };
+        case(settings, durable, size)
+    })
+    .collect()
+}
+
+fn case(settings: &Settings, durable: bool, size: Size) -> Case {
+    let Size { threads, batch, .. } = size;
+    let engines = match (durable, threads) {
+        (true, 1) => ALONE,
+        (true, _) => TOGETHER,
+        (false, _) => WRITTEN,
+    };
+    let level = if durable { "durable" } else { "written" };
+    let by_throughput = durable && batch == 1;
+    Case {
+        name: format!("upsert {level} threads={threads} batch={batch}"),
+        primary: if by_throughput { "per_s" } else { "cpu_us" },
+        better: if by_throughput { Better::More } else { Better::Less },
+        columns: &[
+            "per_s", "cpu_us", "net", "bytes_per_commit", "syncs_per_commit", "p50_us", "p99_us",
+            "p999_us", "peak_mib", "disk_mib",
+        ],
+        contents: Contents::Tokens(TOKENS),
+        jobs: engines
+            .iter()
+            .map(|engine| settings.job(*engine, durable, TOKENS, Work::Upsert(size)))
+            .collect(),
+    }
+}
+
+pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
+    let world = World::new(job.tokens)?;
+    let engine = job.engine.open(&job.dir, job.purpose)?;
+    if job.engine == Name::Memory {
+        prepare::fill_tokens(&*engine, world)?;
+    }
+    let feed = Feed { world, threads: size.threads, seed: 1 };
+    let before = engine.figures();
+    let (used, nanos) =
+        threads::measured(&*engine, size.threads, size.commits, |session, thread, commit| {
+            let numbers = commit * size.batch..(commit + 1) * size.batch;
+            if size.batch == 1 {
+                return session.upsert(&[feed.change(thread, commit)]);
+            }
+            let changes: Vec<_> = numbers.map(|number| feed.change(thread, number)).collect();
+            session.upsert(&changes)
+        })?;
+    let after = engine.figures();
+    let commits = size.threads * size.commits;
+    let mut figures = figures(used, commits * size.batch, commits, &job.dir)?;
+    latencies(&mut figures, nanos);
+    for ((name, before), (_, after)) in before.into_iter().zip(after) {
+        figures.insert(format!("own_{name}"), after - before);
+    }
+    let changes = size.commits * size.batch;
+    check::tokens(engine, job.engine, &job.dir, job.purpose, feed, changes)?;
+    Ok(figures)
+}
