@@ -99,7 +99,10 @@ fn compare(settings: &Settings, cases: &[Case]) -> Outcome<()> {
     for engine in Name::value_variants().iter().filter(|engine| settings.wants(**engine)) {
         println!("{engine:<18} {}", engine.settings());
     }
-    cases.iter().try_for_each(|case| case.run(settings))
+    // What is prepared is of this program and this version of every engine.
+    prepare::remove(&settings.dir.join("prepared"))?;
+    cases.iter().try_for_each(|case| case.run(settings))?;
+    prepare::remove(&settings.dir.join("prepared"))
 }
 
 /// Does one job and prints its figures.

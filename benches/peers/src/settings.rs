@@ -30,7 +30,7 @@ pub struct Settings {
     /// The list of tokens, as `tests/sync/pool_list.py` writes it; without, a made-up one
     #[arg(long)]
     list: Option<PathBuf>,
-    /// With 5,000,000 tokens as well: an hour and 12 GiB more
+    /// With 5,000,000 tokens as well, which takes much longer, and about 12 GiB
     #[arg(long)]
     pub large: bool,
     /// Only a tenth of the work: for looking whether everything runs

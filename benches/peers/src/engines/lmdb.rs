@@ -1,6 +1,7 @@
 //! LMDB, by heed: a named database for each kind of row.
 
 use std::path::Path;
+use std::ptr::NonNull;
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RwTxn, WithTls};
@@ -15,9 +16,13 @@ pub const SETTINGS: &str = "defaults (no WRITEMAP: pages are written with pwrite
 type Rowset = Database<'static, Bytes, Bytes>;
 
 pub struct Lmdb {
-    environment: &'static Env<WithTls>,
+    /// It stays until the store is closed: the tables borrow it.
+    environment: NonNull<Env<WithTls>>,
     tables: Vec<Rowset>,
 }
+
+// SAFETY: the pointer is never written through and stays valid; the environment itself may be shared.
+unsafe impl Sync for Lmdb {}
 
 pub struct Tx<'a> {
     tx: RwTxn<'a>,
@@ -32,8 +37,11 @@ impl Lmdb {
             // SAFETY: power loss may damage the file, which is what is asked for.
             unsafe { options.flags(EnvFlags::NO_SYNC) };
         }
-        // SAFETY: the files are this process's own. The environment stays until the process ends.
-        let environment: &'static Env = Box::leak(Box::new(unsafe { options.open(dir)? }));
+        // SAFETY: the files are this process's own.
+        let opened = Box::new(unsafe { options.open(dir)? });
+        let pointer = NonNull::from(Box::leak(opened));
+        // SAFETY: it was leaked just now.
+        let environment: &'static Env = unsafe { pointer.as_ref() };
         let opened = environment.create_databases_and_commit(
             environment.write_txn()?,
             |opener, tx| -> heed::Result<_> {
@@ -44,7 +52,12 @@ impl Lmdb {
         let opened = opened.commit().into_iter().flatten();
         let tables = opened.collect::<heed::Result<Vec<Rowset>>>()?;
         syncs::find_synced_files()?;
-        Ok(Self { environment, tables })
+        Ok(Self { environment: pointer, tables })
+    }
+
+    fn environment(&self) -> &Env<WithTls> {
+        // SAFETY: it is given back by `close` alone.
+        unsafe { self.environment.as_ref() }
     }
 }
 
@@ -52,7 +65,7 @@ impl Kv for Lmdb {
     type Tx<'a> = Tx<'a>;
 
     fn write(&self, body: &mut dyn FnMut(&mut Tx<'_>) -> Outcome<()>) -> Outcome<()> {
-        let mut tx = Tx { tx: self.environment.write_txn()?, tables: &self.tables };
+        let mut tx = Tx { tx: self.environment().write_txn()?, tables: &self.tables };
         body(&mut tx)?;
         Ok(tx.tx.commit()?)
     }
@@ -63,17 +76,20 @@ impl Kv for Lmdb {
         key: &[u8],
         seen: impl FnOnce(Option<&[u8]>) -> Outcome<T>,
     ) -> Outcome<T> {
-        let tx = self.environment.read_txn()?;
+        let tx = self.environment().read_txn()?;
         seen(self.tables[table as usize].get(&tx, key)?)
     }
 
     fn count(&self, table: Table) -> Outcome<u64> {
-        let tx = self.environment.read_txn()?;
+        let tx = self.environment().read_txn()?;
         Ok(self.tables[table as usize].len(&tx)?)
     }
 
     fn close(self) -> Outcome<()> {
-        Ok(self.environment.force_sync()?)
+        self.environment().force_sync()?;
+        // SAFETY: it was leaked at the opening, and nobody borrows it any more but tables that are not used again.
+        drop(unsafe { Box::from_raw(self.environment.as_ptr()) });
+        Ok(())
     }
 }
 
