@@ -101,7 +101,11 @@ fn compare(settings: &Settings, cases: &[Case]) -> Outcome<()> {
     }
     // What is prepared is of this program and this version of every engine.
     prepare::remove(&settings.dir.join("prepared"))?;
-    cases.iter().try_for_each(|case| case.run(settings))?;
+    let mut runs = Vec::new();
+    for case in cases {
+        runs.extend(case.run(settings)?);
+    }
+    growth::print_factors(&runs);
     prepare::remove(&settings.dir.join("prepared"))
 }
 

@@ -3,8 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::time::ClockId;
 
 use crate::{Outcome, syncs};
 
@@ -55,19 +54,14 @@ pub fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
+/// CPU time of all threads of the process, to the nanosecond: `getrusage` is late by up to a tick.
 fn cpu() -> Outcome<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-    Ok(duration(usage.user_time())? + duration(usage.system_time())?)
+    Ok(ClockId::CLOCK_PROCESS_CPUTIME_ID.now()?.into())
 }
 
 /// CPU time of the calling thread alone.
 pub fn thread_cpu() -> Outcome<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
-    Ok(duration(usage.user_time())? + duration(usage.system_time())?)
-}
-
-fn duration(time: TimeVal) -> Outcome<Duration> {
-    Ok(Duration::new(u64::try_from(time.tv_sec())?, u32::try_from(time.tv_usec() * 1_000)?))
+    Ok(ClockId::CLOCK_THREAD_CPUTIME_ID.now()?.into())
 }
 
 fn written() -> Outcome<u64> {

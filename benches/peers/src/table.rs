@@ -34,8 +34,8 @@ struct Spread {
 }
 
 impl Case {
-    /// Lets the engines take turns and prints the table.
-    pub fn run(&self, settings: &Settings) -> Outcome<()> {
+    /// Lets the engines take turns and prints the table. Answers the runs.
+    pub fn run(&self, settings: &Settings) -> Outcome<Vec<Run>> {
         let mut runs = Vec::new();
         for round in 0..settings.rounds {
             for job in self.jobs.iter().filter(|job| settings.wants(job.engine)) {
@@ -48,7 +48,8 @@ impl Case {
                 runs.push(run);
             }
         }
-        self.print(&runs)
+        self.print(&runs)?;
+        Ok(runs)
     }
 
     fn print(&self, runs: &[Run]) -> Outcome<()> {
@@ -116,6 +117,10 @@ impl Case {
 
 fn rounds(runs: &[Run]) -> usize {
     runs.iter().map(|run| run.round + 1).max().unwrap_or(0)
+}
+
+pub fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    Some(spread(figures)?.median)
 }
 
 fn spread(figures: impl Iterator<Item = f64>) -> Option<Spread> {

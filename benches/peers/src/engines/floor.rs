@@ -4,13 +4,14 @@
 //! record   bytes behind u32 | CRC of them u32 | table u8 | key length u8 | key | row
 //! ```
 //!
-//! A durable commit is one `write` and one `fdatasync`; threads commit together, by leader and followers. Opening
-//! it reads everything into a hash map.
+//! A durable commit is one `write` and one `fdatasync`; threads commit together, by leader and followers. The first
+//! read reads everything into a hash map.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::kv::Table;
 use super::{Counts, Engine, Purpose, Session};
@@ -31,7 +32,13 @@ pub struct Floor {
     file: File,
     durable: bool,
     queue: Queue<u8>,
-    /// The tokens' rows as they were at the opening, and how many rows there were of other kinds.
+    path: PathBuf,
+    /// What there was at the first read.
+    replayed: OnceLock<Replayed>,
+}
+
+#[derive(Default)]
+struct Replayed {
     tokens: HashMap<Box<[u8]>, Vec<u8>>,
     balances: HashMap<Box<[u8]>, u64>,
 }
@@ -45,21 +52,23 @@ struct Worker<'a> {
 impl Floor {
     pub fn open(dir: &Path, purpose: Purpose) -> Outcome<Self> {
         let path = dir.join("log");
-        let (mut tokens, mut balances) = (HashMap::new(), HashMap::new());
-        if path.exists() {
-            replay(&std::fs::read(&path)?, &mut tokens, &mut balances)?;
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let (queue, replayed) = (Queue::default(), OnceLock::new());
+        Ok(Self { file, durable: purpose.durable, queue, path, replayed })
+    }
+
+    fn replayed(&self) -> Outcome<&Replayed> {
+        if self.replayed.get().is_none() {
+            // Where two come at once, one of them did it in vain.
+            let _ = self.replayed.set(replay(&std::fs::read(&self.path)?)?);
         }
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let queue = Queue::default();
-        Ok(Self { file, durable: purpose.durable, queue, tokens, balances })
+        Ok(self.replayed.get().ok_or("nothing was replayed")?)
     }
 }
 
-fn replay(
-    mut log: &[u8],
-    tokens: &mut HashMap<Box<[u8]>, Vec<u8>>,
-    balances: &mut HashMap<Box<[u8]>, u64>,
-) -> Outcome<()> {
+fn replay(mut log: &[u8]) -> Outcome<Replayed> {
+    let mut replayed = Replayed::default();
+    let Replayed { tokens, balances } = &mut replayed;
     while let Some((header, rest)) = log.split_first_chunk::<HEADER_BYTES>() {
         let (length, crc) = header.split_at(4);
         let length = u32::from_le_bytes(length.try_into()?) as usize;
@@ -82,7 +91,7 @@ fn replay(
         }
         log = rest;
     }
-    Ok(())
+    Ok(replayed)
 }
 
 impl Engine for Floor {
@@ -91,7 +100,7 @@ impl Engine for Floor {
     }
 
     fn tokens(&self) -> Outcome<Option<u64>> {
-        Ok(Some(self.tokens.len() as u64))
+        Ok(Some(self.replayed()?.tokens.len() as u64))
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {
@@ -137,7 +146,7 @@ impl Session for Worker<'_> {
     }
 
     fn read(&mut self, token: &Token) -> Outcome<Option<Seen>> {
-        let row = self.floor.tokens.get(token.key.as_bytes());
+        let row = self.floor.replayed()?.tokens.get(token.key.as_bytes());
         row.map(|row| record::decode(row)).transpose()
     }
 
@@ -167,7 +176,7 @@ impl Session for Worker<'_> {
     }
 
     fn balance(&mut self, number: u32) -> Outcome<u64> {
-        let balance = self.floor.balances.get(account(number).as_bytes());
+        let balance = self.floor.replayed()?.balances.get(account(number).as_bytes());
         Ok(*balance.ok_or("no such account")?)
     }
 

@@ -1,10 +1,12 @@
 //! Upserts in batches of a thousand, uniform over more and more tokens.
 
+use std::collections::BTreeMap;
+
 use crate::engines::Name;
 use crate::prepare::Contents;
-use crate::run::Work;
+use crate::run::{Run, Work};
 use crate::scenarios::upsert::Size;
-use crate::table::{Better, Case};
+use crate::table::{Better, Case, median};
 use crate::Settings;
 
 const ENGINES: &[Name] = &[
@@ -36,4 +38,30 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
         }
     };
     sizes.iter().map(case).collect()
+}
+
+/// How much more an upsert takes than with the fewest tokens.
+pub fn print_factors(runs: &[Run]) {
+    let mut by_engine: BTreeMap<Name, BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.engine != Name::Nothing) {
+        let tokens = run.case.strip_prefix("growth tokens=").and_then(|count| count.parse().ok());
+        if let (Some(tokens), Some(figure)) = (tokens, run.figures.get("cpu_us")) {
+            let sizes = by_engine.entry(run.engine).or_default();
+            sizes.entry(tokens).or_default().push(*figure);
+        }
+    }
+    if by_engine.is_empty() {
+        return;
+    }
+    println!("\ngrowth: CPU us per upsert by tokens, and the factor from the fewest");
+    for (engine, sizes) in by_engine {
+        print!("{engine:<18}");
+        let mut fewest = None;
+        for (tokens, figures) in sizes {
+            let Some(figure) = median(figures.into_iter()) else { continue };
+            let fewest = *fewest.get_or_insert(figure);
+            print!("  {tokens}: {figure:.2} ({:.2})", figure / fewest);
+        }
+        println!();
+    }
 }

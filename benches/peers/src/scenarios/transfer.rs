@@ -18,18 +18,16 @@ pub struct Size {
     pub transfers: u64,
 }
 
-const ENGINES: &[Name] = &[
+const ALONE: &[Name] = &[
     Name::Floor,
     Name::Highwater,
     Name::SqliteFull,
     Name::Redb,
-    Name::RedbLed,
     Name::Lmdb,
-    Name::LmdbLed,
     Name::Fjall,
-    Name::FjallLed,
     Name::Rocksdb,
 ];
+const LED: &[Name] = &[Name::RedbLed, Name::LmdbLed, Name::FjallLed];
 
 pub fn cases(settings: &Settings) -> Vec<Case> {
     let case = |(threads, transfers)| {
@@ -47,7 +45,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
                 "p999_us", "peak_mib", "disk_mib",
             ],
             contents: Contents::Accounts,
-            jobs: ENGINES.iter().map(job).collect(),
+            jobs: ALONE.iter().chain(LED.iter().filter(|_| threads > 1)).map(job).collect(),
         }
     };
     [(1, 6_000), (8, 3_000)].map(case).into()
