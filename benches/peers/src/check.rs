@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::engines::{Engine, Name, Purpose};
-use crate::world::{self, ACCOUNTS, BALANCE, Feed};
+use crate::world::{self, ACCOUNTS, BALANCE, Feed, WARM_UP_THREAD, WARM_UPS};
 
 /// Every hundredth token is computed anew.
 const ONE_IN: usize = 100;
@@ -66,8 +66,10 @@ pub fn balances(
 ) -> Outcome<()> {
     let engine = again(engine, name, dir, purpose)?;
     let mut balances = vec![BALANCE; ACCOUNTS as usize];
-    for one in (0..threads).flat_map(|thread| (0..transfers).map(move |n| (thread, n))) {
-        let one = world::transfer(one.0, one.1);
+    let measured = (0..threads).flat_map(|thread| (0..transfers).map(move |n| (thread, n)));
+    let warmed_up = (0..WARM_UPS).map(|number| (WARM_UP_THREAD, number));
+    for (thread, number) in measured.chain(warmed_up) {
+        let one = world::transfer(thread, number);
         balances[one.from as usize] -= one.units;
         balances[one.to as usize] += one.units;
     }

@@ -15,6 +15,8 @@ pub struct Used {
     pub cpu_micros: f64,
     /// Bytes given to `write` calls of all kinds.
     pub written_bytes: f64,
+    /// Bytes of pages that are to reach a disk; a tmpfs has none.
+    pub disk_bytes: f64,
     pub syncs: f64,
     /// The peak of resident memory above what there was at the beginning.
     pub peak_kib: f64,
@@ -25,6 +27,7 @@ pub struct Meter {
     begun: Instant,
     cpu: Duration,
     written: u64,
+    to_disk: u64,
     syncs: u64,
     resident_kib: u64,
 }
@@ -33,8 +36,8 @@ impl Meter {
     pub fn start() -> Outcome<Self> {
         fs::write("/proc/self/clear_refs", "5")?; // the peak is what there is now
         let resident_kib = field("/proc/self/status", "VmRSS:")?;
-        let (cpu, written, syncs) = (cpu()?, written()?, syncs::count());
-        Ok(Self { begun: Instant::now(), cpu, written, syncs, resident_kib })
+        let (written, to_disk, syncs) = (written()?, to_disk()?, syncs::count());
+        Ok(Self { begun: Instant::now(), cpu: cpu()?, written, to_disk, syncs, resident_kib })
     }
 
     pub fn stop(self) -> Outcome<Used> {
@@ -44,6 +47,7 @@ impl Meter {
             wall_micros: micros(wall),
             cpu_micros: micros(cpu()? - self.cpu),
             written_bytes: (written()? - self.written) as f64,
+            disk_bytes: (to_disk()? - self.to_disk) as f64,
             syncs: (syncs::count() - self.syncs) as f64,
             peak_kib: peak_kib.saturating_sub(self.resident_kib) as f64,
         })
@@ -66,6 +70,10 @@ pub fn thread_cpu() -> Outcome<Duration> {
 
 fn written() -> Outcome<u64> {
     field("/proc/self/io", "wchar:")
+}
+
+fn to_disk() -> Outcome<u64> {
+    field("/proc/self/io", "write_bytes:")
 }
 
 /// Bytes of disk that the files under `path` take.

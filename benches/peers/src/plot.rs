@@ -45,7 +45,8 @@ const DRAWINGS: [Drawing; 2] = [
 
 pub fn draw(results: &Path, dir: &Path) -> Outcome<()> {
     let lines = BufReader::new(File::open(results)?).lines();
-    let runs = lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect::<Outcome<Vec<Run>>>()?;
+    let runs =
+        lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect::<Outcome<Vec<Run>>>()?;
     for drawing in &DRAWINGS {
         let lines = drawing.lines(&runs);
         if lines.is_empty() {

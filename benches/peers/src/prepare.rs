@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::engines::{Engine, Name, Purpose};
 use crate::run::{Figures, Job, Work};
 use crate::syncs::Length;
-use crate::world::World;
+use crate::world::{Feed, WARM_UP_THREAD, WARM_UPS, World, transfer};
 use crate::{Outcome, list};
 
 const ROWS_PER_COMMIT: usize = 5_000;
@@ -59,6 +59,18 @@ pub fn fill_tokens(engine: &dyn Engine, world: &'static World) -> Outcome<()> {
         let changes: Vec<_> = some.iter().map(|token| world.preloaded(*token)).collect();
         session.upsert(&changes)
     })
+}
+
+/// Commits that are not measured: the first ones make files and memory ready.
+pub fn warm_up(engine: &dyn Engine, feed: Feed) -> Outcome<()> {
+    let mut session = engine.session()?;
+    (0..WARM_UPS).try_for_each(|number| session.upsert(&[feed.warm_up(number)]))
+}
+
+/// The same by transfers.
+pub fn warm_up_accounts(engine: &dyn Engine) -> Outcome<()> {
+    let mut session = engine.session()?;
+    (0..WARM_UPS).try_for_each(|number| session.transfer(&[transfer(WARM_UP_THREAD, number)]))
 }
 
 /// Makes `dir` a fresh copy of a store with these contents, which is made the first time it is asked for.

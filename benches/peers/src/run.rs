@@ -30,7 +30,10 @@ pub struct Job {
 pub enum Work {
     Prepare(prepare::Contents),
     Upsert(upsert::Size),
-    Sync { list: PathBuf, session: u64 },
+    Sync {
+        list: PathBuf,
+        session: u64,
+    },
     Read(read::Size),
     Transfer(transfer::Size),
     /// Upserts one by one, and says how many, until it is killed.
@@ -90,6 +93,7 @@ pub fn figures(used: Used, operations: u64, commits: u64, dir: &Path) -> Outcome
         ("cpu_us", used.cpu_micros / each),
         ("bytes", used.written_bytes / each),
         ("bytes_per_commit", used.written_bytes / commits),
+        ("disk_bytes", used.disk_bytes / commits),
         ("syncs_per_commit", used.syncs / commits),
         ("peak_mib", used.peak_kib / 1024.0),
         ("disk_mib", disk_bytes(dir)? as f64 / f64::from(1 << 20)),

@@ -21,6 +21,9 @@ pub struct Settings {
     /// What every sync takes, in microseconds; `real` leaves it to the disk
     #[arg(long, default_value = "150")]
     pub sync_us: Length,
+    /// A directory on a real disk: durable upserts of one thread there as well, with real syncs
+    #[arg(long)]
+    pub disk: Option<PathBuf>,
     /// Only these engines
     #[arg(long, value_delimiter = ',')]
     engines: Vec<Name>,

@@ -58,6 +58,7 @@ impl Case {
             by_engine.entry(run.engine).or_default().push(run);
         }
         let Some(first) = runs.first() else { return Ok(()) };
+        let floor = by_engine.get(&Name::Floor);
         let best = self.best(&by_engine);
         let mut out = std::io::stdout().lock();
         writeln!(out, "\n{} (sync {}; {} rounds)", self.name, first.sync, rounds(runs))?;
@@ -81,7 +82,7 @@ impl Case {
                 self.against(mine, other, self.primary, |a, b| a / b).map_or("-".to_owned(), show)
             };
             let peer = best.and_then(|best| by_engine.get(&best));
-            writeln!(out, "  {} | {}", of(by_engine.get(&Name::Floor)), of(peer))?;
+            writeln!(out, "  {} | {}", of(floor), of(peer))?;
         }
         Ok(())
     }

@@ -16,6 +16,10 @@ pub const TOKENS: usize = 132_967;
 pub const START_MICROS: i64 = 1_723_161_600_000_000;
 pub const DAY_MICROS: i64 = 86_400_000_000;
 pub const SOURCE: &str = "pools";
+/// How many commits warm a store up before it is measured.
+pub const WARM_UPS: u64 = 100;
+/// The thread whose transfers do.
+pub const WARM_UP_THREAD: u64 = 1 << 10;
 
 pub struct Token {
     /// The chain, a slash, an address as Solana has them.
@@ -108,18 +112,38 @@ impl Feed {
         Change { token: &self.world.tokens[token], tick, told: false }
     }
 
-    /// What some of the tokens come to: about one in `one_in`, after so many changes of each writer.
+    /// A price from before all others, for a store to be warm.
+    pub fn warm_up(&self, number: u64) -> Change {
+        let (token, tick) = self.warm(number);
+        Change { token: &self.world.tokens[token], tick, told: false }
+    }
+
+    fn warm(&self, number: u64) -> (usize, Tick) {
+        let bits = mix(mix(number) ^ 0x3A53);
+        let at = START_MICROS - DAY_MICROS + number as i64;
+        ((bits % self.world.tokens.len() as u64) as usize, Tick { price: price(mix(bits)), at })
+    }
+
+    /// What some of the tokens come to: about one in `one_in`, after so many changes of each writer. Of a store
+    /// that was full before, with what warmed it up.
     pub fn model(&self, preloaded: bool, changes: u64, one_in: usize) -> HashMap<usize, Marks> {
         let mut model = HashMap::new();
         let mut add = |token: usize, tick| {
             if token.is_multiple_of(one_in) {
                 let marks = Marks::of(tick);
-                model.entry(token).and_modify(|known: &mut Marks| known.join(&marks)).or_insert(marks);
+                model
+                    .entry(token)
+                    .and_modify(|known: &mut Marks| known.join(&marks))
+                    .or_insert(marks);
             }
         };
         if preloaded {
             for token in (0..self.world.tokens.len()).step_by(one_in) {
                 add(token, self.world.preloaded(token).tick);
+            }
+            for number in 0..WARM_UPS {
+                let (token, tick) = self.warm(number);
+                add(token, tick);
             }
         }
         for thread in 0..self.threads {

@@ -43,8 +43,7 @@ impl Highwater {
             let keep = |history: History, each| history.candles(each, Retention::EVERYTHING);
             options = options.history(candles.into_iter().fold(history, keep));
         }
-        let durability =
-            if purpose.durable { Durability::Synced } else { Durability::Written };
+        let durability = if purpose.durable { Durability::Synced } else { Durability::Written };
         Ok(Self { store: options.open(dir)?, durability, money })
     }
 }
@@ -54,11 +53,7 @@ impl Engine for Highwater {
         Ok(Box::new(Worker(self)))
     }
 
-    fn sync(
-        &self,
-        session: u64,
-        rows: &mut dyn Iterator<Item = Outcome<Row>>,
-    ) -> Outcome<Counts> {
+    fn sync(&self, session: u64, rows: &mut dyn Iterator<Item = Outcome<Row>>) -> Outcome<Counts> {
         let at = Timestamp::from_micros(START_MICROS + i64::try_from(session)? * DAY_MICROS);
         let sync = TokenSync::new(SOURCE, session.to_string(), Filter::All).batch_rows(BATCH_ROWS);
         let report = self.store.tokens().sync(sync, rows.map(|row| sync_row(row, at)))?;

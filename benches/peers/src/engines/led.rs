@@ -6,8 +6,7 @@ use crate::leader::Queue;
 use crate::record::Seen;
 use crate::world::{Change, Token, Transfer};
 
-pub const SETTINGS: &str =
-    "as the engine itself, but threads queue their work and one commits all of it in one transaction";
+pub const SETTINGS: &str = "as the engine itself, but threads queue their work and one commits all of it in one transaction";
 
 pub struct Led {
     engine: Box<dyn Engine>,

@@ -84,11 +84,7 @@ pub trait Engine: Sync {
     fn session(&self) -> Outcome<Box<dyn Session + '_>>;
 
     /// Takes in a source's list in durable commits of a thousand rows.
-    fn sync(
-        &self,
-        session: u64,
-        rows: &mut dyn Iterator<Item = Outcome<Row>>,
-    ) -> Outcome<Counts> {
+    fn sync(&self, session: u64, rows: &mut dyn Iterator<Item = Outcome<Row>>) -> Outcome<Counts> {
         let mut counts = Counts::default();
         let mut worker = self.session()?;
         loop {

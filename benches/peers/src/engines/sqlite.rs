@@ -65,8 +65,7 @@ INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (source) DO UPDATE SET session = excluded.session, rows = excluded.rows,
     refused = excluded.refused, ended = excluded.ended";
 
-const STALE: &str =
-    "UPDATE seen SET stale = 1 WHERE source = ?1 AND session <> ?2 AND stale = 0";
+const STALE: &str = "UPDATE seen SET stale = 1 WHERE source = ?1 AND session <> ?2 AND stale = 0";
 const DEBIT: &str = "UPDATE accounts SET units = units - ?2 WHERE name = ?1 AND units >= ?2";
 const CREDIT: &str = "UPDATE accounts SET units = units + ?2 WHERE name = ?1";
 const ENTRY: &str = "INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -176,7 +175,8 @@ impl Session for Worker<'_> {
     }
 
     fn balance(&mut self, number: u32) -> Outcome<u64> {
-        let mut statement = self.connection.prepare_cached("SELECT units FROM accounts WHERE name = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT units FROM accounts WHERE name = ?1")?;
         Ok(statement.query_row([account(number)], |row| row.get(0))?)
     }
 

@@ -15,7 +15,7 @@ use crate::prepare::Contents;
 use crate::run::{Figures, Job, Work, figures, latencies};
 use crate::table::{Better, Case};
 use crate::world::{Feed, TOKENS, World};
-use crate::{Outcome, Settings, check};
+use crate::{Outcome, Settings, check, prepare};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Size {
@@ -34,9 +34,18 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
         primary: "during_p99_us",
         better: Better::Less,
         columns: &[
-            "per_s", "cpu_us", "during_share", "during_p50_us", "during_p99_us", "during_max_us",
-            "without_p50_us", "without_p99_us", "without_max_us", "own_checkpoints",
-            "own_writes_waited", "peak_mib",
+            "per_s",
+            "cpu_us",
+            "during_share",
+            "during_p50_us",
+            "during_p99_us",
+            "during_max_us",
+            "without_p50_us",
+            "without_p99_us",
+            "without_max_us",
+            "own_checkpoints",
+            "own_writes_waited",
+            "peak_mib",
         ],
         contents: Contents::Tokens(TOKENS),
         jobs: [Name::Highwater, Name::HighwaterLarge]
@@ -49,6 +58,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let world = World::new(job.tokens)?;
     let feed = Feed { world, threads: size.threads, seed: 1 };
     let engine = job.engine.open(&job.dir, job.purpose)?;
+    prepare::warm_up(&*engine, feed)?;
     let each = size.per_s * size.seconds / size.threads;
     let (begun, stop) = (Instant::now(), AtomicBool::new(false));
     let before = engine.figures();

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::Settings;
 use crate::engines::Name;
 use crate::prepare::Contents;
 use crate::run::{Run, Work};
 use crate::scenarios::upsert::Size;
 use crate::table::{Better, Case, median};
-use crate::Settings;
 
 const ENGINES: &[Name] = &[
     Name::Nothing,
@@ -21,8 +21,11 @@ const ENGINES: &[Name] = &[
 ];
 
 pub fn cases(settings: &Settings) -> Vec<Case> {
-    let sizes: &[usize] =
-        if settings.large { &[10_000, 100_000, 1_000_000, 5_000_000] } else { &[10_000, 100_000, 1_000_000] };
+    let sizes: &[usize] = if settings.large {
+        &[10_000, 100_000, 1_000_000, 5_000_000]
+    } else {
+        &[10_000, 100_000, 1_000_000]
+    };
     let case = |tokens: &usize| {
         let size = Size { threads: 1, commits: settings.scaled(200), batch: 1_000 };
         let job = |engine: &Name| settings.job(*engine, true, *tokens, Work::Upsert(size));

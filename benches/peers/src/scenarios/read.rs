@@ -42,7 +42,12 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
         primary: "read_cpu_us",
         better: Better::Less,
         columns: &[
-            "read_cpu_us", "reads_per_s", "beside_cpu_us", "beside_per_s", "rate_kept", "cpu_kept",
+            "read_cpu_us",
+            "reads_per_s",
+            "beside_cpu_us",
+            "beside_per_s",
+            "rate_kept",
+            "cpu_kept",
             "writes_per_s",
         ],
         contents: Contents::Tokens(TOKENS),
@@ -110,7 +115,8 @@ impl Reader {
         let mut found = 0;
         for number in 0..self.reads {
             let nth = (u128::from(mix(number)) * self.world.tokens.len() as u128) >> 64;
-            found += u64::from(black_box(session.read(&self.world.tokens[nth as usize])?).is_some());
+            found +=
+                u64::from(black_box(session.read(&self.world.tokens[nth as usize])?).is_some());
         }
         let (cpu, wall) = (thread_cpu()? - cpu, begun.elapsed());
         if !self.none && found != self.reads {

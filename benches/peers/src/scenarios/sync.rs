@@ -55,8 +55,7 @@ pub fn run(job: &Job, list: &Path, session: u64) -> Outcome<Figures> {
     let counts = engine.sync(session, &mut list::rows(list, session)?)?;
     engine.close()?;
     let used = meter.stop()?;
-    let figures =
-        figures(used, counts.rows, counts.rows.div_ceil(BATCH_ROWS as u64), &job.dir)?;
+    let figures = figures(used, counts.rows, counts.rows.div_ceil(BATCH_ROWS as u64), &job.dir)?;
     if !matches!(job.engine, Name::Nothing | Name::Memory) {
         let engine = job.engine.open(&job.dir, job.purpose)?;
         let (tokens, kept) = (engine.tokens()?, counts.rows - counts.refused);

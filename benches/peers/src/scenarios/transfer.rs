@@ -9,7 +9,7 @@ use crate::engines::Name;
 use crate::prepare::Contents;
 use crate::run::{Figures, Job, Work, figures, latencies};
 use crate::table::{Better, Case};
-use crate::{Outcome, Settings, threads, world};
+use crate::{Outcome, Settings, prepare, threads, world};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Size {
@@ -41,8 +41,15 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
             primary: "per_s",
             better: Better::More,
             columns: &[
-                "per_s", "cpu_us", "bytes_per_commit", "syncs_per_commit", "p50_us", "p99_us",
-                "p999_us", "peak_mib", "disk_mib",
+                "per_s",
+                "cpu_us",
+                "bytes_per_commit",
+                "syncs_per_commit",
+                "p50_us",
+                "p99_us",
+                "p999_us",
+                "peak_mib",
+                "disk_mib",
             ],
             contents: Contents::Accounts,
             jobs: ALONE.iter().chain(LED.iter().filter(|_| threads > 1)).map(job).collect(),
@@ -53,6 +60,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
 
 pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let engine = job.engine.open(&job.dir, job.purpose)?;
+    prepare::warm_up_accounts(&*engine)?;
     let (used, nanos) =
         threads::measured(&*engine, size.threads, size.transfers, |session, thread, number| {
             session.transfer(&[world::transfer(thread, number)])

@@ -1,11 +1,14 @@
 //! Upserts of prices, one or many to a commit, by one or many threads, into a store full of tokens.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::engines::Name;
 use crate::prepare::{self, Contents};
 use crate::run::{Figures, Job, Work, figures, latencies};
+use crate::syncs::Length;
 use crate::table::{Better, Case};
 use crate::threads;
 use crate::world::{Feed, TOKENS, World};
@@ -64,11 +67,25 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
     let durable = durable.map(|size| (true, size));
     let written = written.map(|size| (false, size));
     let all = durable.into_iter().chain(written);
-    all.map(|(durable, (threads, commits, batch))| {
-        let size = Size { threads, commits: settings.scaled(commits), batch };
-        case(settings, durable, size)
-    })
-    .collect()
+    let mut cases: Vec<Case> = all
+        .map(|(durable, (threads, commits, batch))| {
+            let size = Size { threads, commits: settings.scaled(commits), batch };
+            case(settings, durable, size)
+        })
+        .collect();
+    cases.extend(settings.disk.as_ref().map(|disk| on_disk(settings, disk)));
+    cases
+}
+
+/// One thread on a real disk, with real syncs: how many bytes reach it.
+fn on_disk(settings: &Settings, disk: &Path) -> Case {
+    let size = Size { threads: 1, commits: settings.scaled(1_000), batch: 1 };
+    let mut case = case(settings, true, size);
+    case.name = "upsert on the disk threads=1 batch=1".to_owned();
+    for job in &mut case.jobs {
+        (job.dir, job.sync) = (disk.join("run"), Length::Real);
+    }
+    case
 }
 
 fn case(settings: &Settings, durable: bool, size: Size) -> Case {
@@ -85,8 +102,17 @@ fn case(settings: &Settings, durable: bool, size: Size) -> Case {
         primary: if by_throughput { "per_s" } else { "cpu_us" },
         better: if by_throughput { Better::More } else { Better::Less },
         columns: &[
-            "per_s", "cpu_us", "net", "bytes_per_commit", "syncs_per_commit", "p50_us", "p99_us",
-            "p999_us", "peak_mib", "disk_mib",
+            "per_s",
+            "cpu_us",
+            "net",
+            "bytes_per_commit",
+            "disk_bytes",
+            "syncs_per_commit",
+            "p50_us",
+            "p99_us",
+            "p999_us",
+            "peak_mib",
+            "disk_mib",
         ],
         contents: Contents::Tokens(TOKENS),
         jobs: engines
@@ -103,6 +129,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
         prepare::fill_tokens(&*engine, world)?;
     }
     let feed = Feed { world, threads: size.threads, seed: 1 };
+    prepare::warm_up(&*engine, feed)?;
     let before = engine.figures();
     let (used, nanos) =
         threads::measured(&*engine, size.threads, size.commits, |session, thread, commit| {
