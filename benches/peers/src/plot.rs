@@ -81,7 +81,6 @@ impl Drawing {
 
     fn draw(&self, path: &Path, lines: &Lines) -> Result<(), Box<dyn std::error::Error>> {
         let points = || lines.values().flatten();
-        let widest = |least: f64, most: f64| least..most;
         let numbers = points().map(|(number, _)| *number as f64);
         let (left, right) = numbers.fold((f64::MAX, 0.0), |(a, b), n| (n.min(a), n.max(b)));
         let figures = points().map(|(_, figure)| *figure);
@@ -95,10 +94,7 @@ impl Drawing {
             .margin_right(190) // for the names
             .x_label_area_size(44)
             .y_label_area_size(72)
-            .build_cartesian_2d(
-                widest(left, right).log_scale(),
-                widest(low * 0.8, high * 1.25).log_scale(),
-            )?;
+            .build_cartesian_2d((left..right).log_scale(), (low * 0.8..high * 1.25).log_scale())?;
         chart
             .configure_mesh()
             .x_desc(self.across)
@@ -107,22 +103,43 @@ impl Drawing {
             .y_label_formatter(&short)
             .light_line_style(WHITE)
             .draw()?;
-        for (nth, (engine, points)) in lines.iter().enumerate() {
-            let color = Palette99::pick(nth).to_rgba();
-            let style = color.stroke_width(if engine.is_ours() { 4 } else { 2 });
+        let mut ends = Vec::new();
+        for (engine, points) in lines {
+            let style = color(*engine).stroke_width(if engine.is_ours() { 4 } else { 2 });
             let points = points.iter().map(|(number, figure)| (*number as f64, *figure));
-            chart
-                .draw_series(LineSeries::new(points, style).point_size(4))?
-                .label(engine.to_string())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
+            let points: Vec<_> = points.collect();
+            ends.extend(points.last().map(|end| (chart.backend_coord(end).1, *engine)));
+            chart.draw_series(LineSeries::new(points, style).point_size(4))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::Coordinate(650, 20))
-            .label_font(("sans-serif", 15))
-            .draw()?;
+        // Each name stands at the end of its line, or below the one above it.
+        ends.sort_unstable_by_key(|end| end.0);
+        let mut free = 0;
+        for (y, engine) in ends {
+            let y = y.max(free);
+            let font = ("sans-serif", 15).into_font().color(&color(engine));
+            root.draw(&Text::new(engine.to_string(), (722, y - 8), font))?;
+            free = y + 18;
+        }
         root.present()?;
         Ok(())
+    }
+}
+
+/// The same in every drawing; who is led is paler.
+fn color(engine: Name) -> RGBColor {
+    match engine {
+        Name::Highwater => RGBColor(0, 90, 200),
+        Name::HighwaterHistory => RGBColor(90, 160, 235),
+        Name::HighwaterLarge => RGBColor(0, 50, 120),
+        Name::SqliteFull | Name::SqliteNormal => RGBColor(140, 100, 60),
+        Name::Redb => RGBColor(200, 30, 30),
+        Name::RedbLed => RGBColor(230, 130, 130),
+        Name::Lmdb => RGBColor(30, 140, 60),
+        Name::LmdbLed => RGBColor(130, 200, 140),
+        Name::Fjall => RGBColor(130, 50, 170),
+        Name::FjallLed => RGBColor(190, 140, 215),
+        Name::Rocksdb => RGBColor(220, 120, 0),
+        Name::Nothing | Name::Floor | Name::Memory => RGBColor(110, 110, 110),
     }
 }
 

@@ -21,11 +21,14 @@ pub struct Rocksdb {
     durable: bool,
 }
 
+/// A table and a key in it.
+type Place = (Table, Box<[u8]>);
+
 pub struct Tx<'a> {
     database: &'a DB,
     batch: WriteBatch,
     /// What this batch wrote, for it to be read again.
-    own: HashMap<(Table, Box<[u8]>), Box<[u8]>>,
+    own: HashMap<Place, Box<[u8]>>,
 }
 
 pub fn options() -> Options {
