@@ -1,9 +1,12 @@
 //! The same work on highwater and on its peers, side by side, each used as its own documentation recommends.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/peers/Cargo.toml --features rocksdb -- all /dev/shm/peers --json RESULTS.jsonl
-//! cargo run --release --manifest-path benches/peers/Cargo.toml -- plot RESULTS.jsonl docs
+//! cargo build --release --manifest-path benches/peers/Cargo.toml --features rocksdb
+//! benches/peers/target/release/highwater-peers all /dev/shm/peers --disk DIR-ON-A-DISK --json RESULTS.jsonl
+//! benches/peers/target/release/highwater-peers plot RESULTS.jsonl docs
 //! ```
+//!
+//! RocksDB is compiled from C++, for twenty minutes and more, and needs libclang; without the feature it is left out.
 //!
 //! Every run of an engine is a process of its own, so that its memory and its CPU time are its own; engines
 //! take turns, for several rounds, and what is printed are medians over the rounds, with ratios of figures of the

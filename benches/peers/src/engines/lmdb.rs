@@ -11,7 +11,8 @@ use super::kv::{Kv, Rows, TABLES, Table};
 use crate::{Outcome, syncs};
 
 pub const SETTINGS: &str = "defaults (no WRITEMAP: pages are written with pwrite), a map of 16 GiB; durable: default \
-     sync, an fdatasync and a meta page written with O_DSYNC; written: MDB_NOSYNC";
+     sync, an fdatasync and a meta page written with O_DSYNC; written: MDB_NOSYNC; pages of its map \
+     that were touched count as its memory";
 
 type Rowset = Database<'static, Bytes, Bytes>;
 

@@ -56,7 +56,9 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
     ];
     if settings.large {
         let many = 5_000_000;
-        cases.push(case("after a close, 5,000,000 tokens", many, Contents::Tokens(many), closed));
+        let full = || Contents::Tokens(many);
+        cases.push(case("after SIGKILL, 5,000,000 tokens", many, full(), killed));
+        cases.push(case("after a close, 5,000,000 tokens", many, full(), closed));
     }
     cases
 }
