@@ -1,6 +1,8 @@
 //! What a process has used so far: CPU time, memory at its peak, bytes handed to the system, syncs.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
@@ -15,7 +17,7 @@ pub struct Used {
     pub cpu_micros: f64,
     /// Bytes given to `write` calls of all kinds.
     pub written_bytes: f64,
-    /// Bytes of pages that are to reach a disk; a tmpfs has none.
+    /// Bytes that the whole machine wrote to the disk of the store; none where it has none.
     pub disk_bytes: f64,
     pub syncs: f64,
     /// The peak of resident memory above what there was at the beginning.
@@ -27,17 +29,21 @@ pub struct Meter {
     begun: Instant,
     cpu: Duration,
     written: u64,
+    disk: Option<PathBuf>,
     to_disk: u64,
     syncs: u64,
     resident_kib: u64,
 }
 
 impl Meter {
-    pub fn start() -> Outcome<Self> {
+    /// Of work on a store in `dir`.
+    pub fn start(dir: &Path) -> Outcome<Self> {
         fs::write("/proc/self/clear_refs", "5")?; // the peak is what there is now
         let resident_kib = field("/proc/self/status", "VmRSS:")?;
-        let (written, to_disk, syncs) = (written()?, to_disk()?, syncs::count());
-        Ok(Self { begun: Instant::now(), cpu: cpu()?, written, to_disk, syncs, resident_kib })
+        let disk = disk(dir)?;
+        let to_disk = sectors(disk.as_deref())?;
+        let (written, syncs, cpu) = (written()?, syncs::count(), cpu()?);
+        Ok(Self { begun: Instant::now(), cpu, written, disk, to_disk, syncs, resident_kib })
     }
 
     pub fn stop(self) -> Outcome<Used> {
@@ -47,7 +53,7 @@ impl Meter {
             wall_micros: micros(wall),
             cpu_micros: micros(cpu()? - self.cpu),
             written_bytes: (written()? - self.written) as f64,
-            disk_bytes: (to_disk()? - self.to_disk) as f64,
+            disk_bytes: (sectors(self.disk.as_deref())? - self.to_disk) as f64 * 512.0,
             syncs: (syncs::count() - self.syncs) as f64,
             peak_kib: peak_kib.saturating_sub(self.resident_kib) as f64,
         })
@@ -72,13 +78,24 @@ fn written() -> Outcome<u64> {
     field("/proc/self/io", "wchar:")
 }
 
-fn to_disk() -> Outcome<u64> {
-    field("/proc/self/io", "write_bytes:")
+/// What the system knows of the disk under `dir`.
+fn disk(dir: &Path) -> Outcome<Option<PathBuf>> {
+    let device = fs::metadata(dir)?.dev();
+    let (major, minor) = (libc::major(device), libc::minor(device));
+    let disk = PathBuf::from(format!("/sys/dev/block/{major}:{minor}/stat"));
+    Ok(disk.exists().then_some(disk))
+}
+
+/// How many sectors of 512 bytes were written to it. A process is only told how many pages it touched, and a
+/// large page counts whole.
+fn sectors(disk: Option<&Path>) -> Outcome<u64> {
+    let Some(disk) = disk else { return Ok(0) };
+    let text = fs::read_to_string(disk)?;
+    Ok(text.split_whitespace().nth(6).ok_or("a disk that counts no sectors")?.parse()?)
 }
 
 /// Bytes of disk that the files under `path` take.
-pub fn disk_bytes(path: &std::path::Path) -> Outcome<u64> {
-    use std::os::unix::fs::MetadataExt;
+pub fn disk_bytes(path: &Path) -> Outcome<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(path)? {
         let entry = entry?;

@@ -1,5 +1,6 @@
 //! Threads that begin together and are measured until the last one is done.
 
+use std::path::Path;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -7,12 +8,13 @@ use crate::Outcome;
 use crate::engines::{Engine, Session};
 use crate::measure::{Meter, Used};
 
-/// Each thread calls `work` with its own session, its number and the number of the call. Answers what all of it
+/// Each thread of an engine in `dir` calls `work` with its own session, its number and the number of the call. Answers what all of it
 /// used and how long each call took, in nanoseconds.
 ///
 /// Sessions are opened before the measurement begins, and end after it has ended.
 pub fn measured(
     engine: &dyn Engine,
+    dir: &Path,
     threads: u64,
     calls: u64,
     work: impl Fn(&mut dyn Session, u64, u64) -> Outcome<()> + Sync,
@@ -34,7 +36,7 @@ pub fn measured(
     std::thread::scope(|scope| {
         let running: Vec<_> =
             (0..threads).map(|thread| scope.spawn(move || or_exit(one(thread)))).collect();
-        let meter = Meter::start()?;
+        let meter = Meter::start(dir)?;
         together.wait();
         together.wait();
         let used = meter.stop()?;

@@ -62,7 +62,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let each = size.per_s * size.seconds / size.threads;
     let (begun, stop) = (Instant::now(), AtomicBool::new(false));
     let before = engine.figures();
-    let meter = Meter::start()?;
+    let meter = Meter::start(&job.dir)?;
     let (commits, windows) = std::thread::scope(|scope| {
         let writer = |thread| {
             let engine = &*engine;

@@ -86,7 +86,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let world = World::new(job.tokens)?;
     let token = &world.tokens[0];
 
-    let meter = Meter::start()?;
+    let meter = Meter::start(&job.dir)?;
     let begun = Instant::now();
     let engine = job.engine.open(&job.dir, job.purpose)?;
     let seen = engine.session()?.read(token)?;

@@ -50,7 +50,7 @@ pub fn cases(settings: &Settings) -> Outcome<Vec<Case>> {
 }
 
 pub fn run(job: &Job, list: &Path, session: u64) -> Outcome<Figures> {
-    let meter = Meter::start()?;
+    let meter = Meter::start(&job.dir)?;
     let engine = job.engine.open(&job.dir, job.purpose)?;
     let counts = engine.sync(session, &mut list::rows(list, session)?)?;
     engine.close()?;

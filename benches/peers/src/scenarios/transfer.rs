@@ -61,10 +61,13 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
 pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let engine = job.engine.open(&job.dir, job.purpose)?;
     prepare::warm_up_accounts(&*engine)?;
-    let (used, nanos) =
-        threads::measured(&*engine, size.threads, size.transfers, |session, thread, number| {
-            session.transfer(&[world::transfer(thread, number)])
-        })?;
+    let (used, nanos) = threads::measured(
+        &*engine,
+        &job.dir,
+        size.threads,
+        size.transfers,
+        |session, thread, number| session.transfer(&[world::transfer(thread, number)]),
+    )?;
     let all = size.threads * size.transfers;
     let mut figures = figures(used, all, all, &job.dir)?;
     latencies(&mut figures, nanos);

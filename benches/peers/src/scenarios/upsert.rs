@@ -131,15 +131,20 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let feed = Feed { world, threads: size.threads, seed: 1 };
     prepare::warm_up(&*engine, feed)?;
     let before = engine.figures();
-    let (used, nanos) =
-        threads::measured(&*engine, size.threads, size.commits, |session, thread, commit| {
+    let (used, nanos) = threads::measured(
+        &*engine,
+        &job.dir,
+        size.threads,
+        size.commits,
+        |session, thread, commit| {
             let numbers = commit * size.batch..(commit + 1) * size.batch;
             if size.batch == 1 {
                 return session.upsert(&[feed.change(thread, commit)]);
             }
             let changes: Vec<_> = numbers.map(|number| feed.change(thread, number)).collect();
             session.upsert(&changes)
-        })?;
+        },
+    )?;
     let after = engine.figures();
     let commits = size.threads * size.commits;
     let mut figures = figures(used, commits * size.batch, commits, &job.dir)?;
