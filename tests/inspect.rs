@@ -3,6 +3,7 @@
 
 mod inspect {
     mod agreement;
+    mod as_of;
     mod bits;
     mod covered;
     mod hostile;

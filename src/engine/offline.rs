@@ -8,20 +8,23 @@ use crate::disk::{Disk, DiskLock};
 use super::Error;
 use super::base::{self, Base, Meta};
 use super::journal::{self, Findings, Listing, scan};
-use super::memtable::{Memtable, USUAL_MEMTABLE_BYTES};
+use super::memtable::{Memtable, Pins, USUAL_MEMTABLE_BYTES};
 use super::open::LOCK;
 use super::read::{KeyRange, Reader, Scan};
 use super::recover::{Examination, examine, open_over_overlay, replay};
 use super::row::{Lsn, Row, Table};
 use super::view::View;
 
-/// A store as it would be after its next opening.
+/// A store as it would be after its next opening, or as it was after an earlier commit.
 pub(crate) struct Offline {
     pub(crate) listing: Listing,
     pub(crate) meta: Meta,
     pub(crate) findings: Findings,
     pub(crate) base_len: u64,
+    /// When the commit was made that the state is as of.
     pub(crate) last_micros: i64,
+    /// The commit that the state is as of.
+    lsn: Lsn,
     view: View,
     /// The overlay's handle, which the view reads through.
     _base: Base,
@@ -31,6 +34,12 @@ pub(crate) struct Offline {
 impl Offline {
     /// Reads the store on `disk`. While it is held, nobody opens the store for writing.
     pub(crate) fn open(disk: &dyn Disk) -> Result<Self, Error> {
+        Self::open_at(disk, Lsn::MAX)
+    }
+
+    /// The same, without the commits behind `at`. Those that the base has cannot be left out: see
+    /// [`Offline::go_back`].
+    pub(crate) fn open_at(disk: &dyn Disk, at: Lsn) -> Result<Self, Error> {
         let lock = lock_shared(disk)?;
         let found = match examine(disk)? {
             Examination::Absent(_) => {
@@ -39,18 +48,26 @@ impl Offline {
             Examination::Store(found) => *found,
         };
         let memtable = Memtable::new(USUAL_MEMTABLE_BYTES);
-        scan(disk, &found.listing, &found.anchor(), &mut |batch| {
-            replay(&memtable, &batch, found.meta.checkpoint);
+        let checkpoint = found.meta.checkpoint;
+        let mut last_micros = found.meta.last_micros;
+        scan(disk, &found.listing, &found.anchor(), &mut |mut batch| {
+            let up_to_at = at.saturating_add(1).saturating_sub(batch.header.first_lsn);
+            let up_to_at = usize::try_from(up_to_at).unwrap_or(usize::MAX);
+            batch.commits = &batch.commits[..batch.commits.len().min(up_to_at)];
+            let times = batch.commits.iter().map(|commit| commit.header.time_micros);
+            last_micros = times.fold(last_micros, i64::max);
+            replay(&memtable, &batch, checkpoint);
             Ok::<(), journal::Error>(())
         })?;
         let base = Arc::new(found.base.snapshot()?);
         Ok(Self {
             view: View { active: Arc::new(memtable), frozen: None, base, base_written_bytes: 0 },
             listing: found.listing,
+            lsn: found.findings.last.min(at).max(checkpoint),
             meta: found.meta,
             findings: found.findings,
             base_len: found.base_len,
-            last_micros: found.last_micros,
+            last_micros,
             _base: found.base,
             _lock: lock,
         })
@@ -80,9 +97,24 @@ impl Offline {
         Ok(counts.into_iter().collect())
     }
 
-    /// The last commit there is.
+    /// Goes back from the base's state to the earlier one after the commit `lsn`: `rows` says of every
+    /// row that was written since what it was then, and none where it was not there.
+    pub(crate) fn go_back(
+        &mut self,
+        (lsn, micros): (Lsn, i64),
+        rows: impl IntoIterator<Item = (Table, Box<[u8]>, Option<Arc<[u8]>>)>,
+    ) {
+        debug_assert!(lsn < self.meta.checkpoint && self.view.active.len() == 0);
+        let nobody = Pins { visible: lsn, snapshots: &[] };
+        for (table, key, row) in rows {
+            self.view.active.insert(lsn, table, &key, row, &nobody);
+        }
+        (self.lsn, self.last_micros) = (lsn, micros);
+    }
+
+    /// The commit that the state is as of: the last one there is, unless an earlier one was asked for.
     pub(crate) fn lsn(&self) -> Lsn {
-        self.findings.last
+        self.lsn
     }
 }
 

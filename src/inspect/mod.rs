@@ -3,13 +3,13 @@
 //! [`Report`] says what state a store is in and how its log ends, with the verdict that the next
 //! opening would reach. [`verify()`] looks for everything that is wrong, and does not end at the first.
 
-mod verify;
-
+mod at;
 mod diff;
 mod guarded;
 mod log;
 mod repair;
 mod rows;
+mod verify;
 
 use std::path::Path;
 
@@ -25,6 +25,7 @@ use crate::store::{Error, Identity, STORE};
 use crate::tokens::{self, TOKENS};
 
 pub use crate::codec::Value;
+pub use at::{StateError, state_at, state_at_on};
 pub use diff::{ChangedRow, DiffError, diff, diff_on};
 pub use guarded::is_panic_an_answer;
 pub use log::{

@@ -91,7 +91,8 @@ impl Snapshot {
 /// A store read without opening it: not a byte is written, whatever state its files are in.
 ///
 /// What it shows is what the next opening would find: a torn tail is left out, damage to acknowledged
-/// data is an error. While it is held, nobody can open the store for writing.
+/// data is an error. An earlier state is had with [`inspect::state_at`](crate::inspect::state_at).
+/// While it is held, nobody can open the store for writing.
 pub struct ReadOnly {
     offline: Offline,
     identity: Option<Identity>,
@@ -114,8 +115,11 @@ impl ReadOnly {
     ///
     /// As [`ReadOnly::open`].
     pub fn open_on(disk: &dyn Disk) -> Result<Self, Error> {
-        let offline = Offline::open(disk)?;
-        Ok(Self { identity: Identity::decode(&offline.meta.identity), offline })
+        Ok(Self::of(Offline::open(disk)?))
+    }
+
+    pub(crate) fn of(offline: Offline) -> Self {
+        Self { identity: Identity::decode(&offline.meta.identity), offline }
     }
 
     pub(crate) fn reader(&self) -> &dyn Reader {
@@ -131,7 +135,12 @@ impl ReadOnly {
         self.offline.last_micros
     }
 
-    /// The last commit there is; 0 in a store without any.
+    /// When the last commit that it shows was made; `None` where it shows none.
+    pub fn last_commit_at(&self) -> Option<Timestamp> {
+        (self.lsn() > 0).then(|| Timestamp::from_micros(self.last_micros()))
+    }
+
+    /// The last commit that it shows; 0 for none.
     pub fn lsn(&self) -> Lsn {
         self.offline.lsn()
     }

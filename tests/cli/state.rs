@@ -219,3 +219,77 @@ fn help_has_examples_and_exit_codes() {
         assert!(help.out.contains("Examples:") && help.out.contains("Exit codes:"), "{command:?}");
     }
 }
+
+/// "How did the books stand before that trade?" Every command that looks at the state tells an earlier one,
+/// and says so where it cannot.
+#[test]
+fn the_commands_tell_the_state_after_an_earlier_commit() {
+    let place = Place::new();
+    let store = crate::cli::scene::open(&place.store());
+    let money = |text| crate::cli::scene::dollars(text);
+    store.ledger().deposit("main", &money("100")).unwrap();
+    let deposited = store.snapshot().lsn();
+    let update = highwater::Update::new(highwater::TokenKey::new("solana", "BONK").unwrap());
+    let at = highwater::Timestamp::from_micros(1_700_000_000_000_000);
+    let tick = |price: &str| {
+        let update = update.clone().price(price.parse().unwrap(), at);
+        drop(store.tokens().upsert(&update).unwrap());
+    };
+    tick("0.5");
+    let priced = store.snapshot().lsn();
+    tick("2");
+    let begun = store.operations().begin(&highwater::Intent::deduct("rent", "main", money("30")));
+    drop(begun.unwrap());
+    let reserved = store.snapshot().lsn();
+    store.checkpoint().unwrap();
+    store.ledger().withdraw("main", &money("20")).unwrap();
+    let last = store.snapshot().lsn();
+    crate::cli::scene::close(store, &place.store());
+
+    let run = |command: &[&str], lsn: u64| {
+        place.run(&[command, &["--at", &lsn.to_string(), "--json"]].concat())
+    };
+    let cash = |lsn| {
+        let lines = run(&["accounts"], lsn).exits(0).lines();
+        lines.first().map(|line| (amount(line, "total"), amount(line, "reserved")))
+    };
+    let sums = |total: &str, reserved: &str| Some((total.to_owned(), reserved.to_owned()));
+    assert_eq!(cash(0), None);
+    assert_eq!(cash(deposited), sums("100", "0"));
+    assert_eq!(cash(reserved), sums("100", "30"));
+    assert_eq!(cash(last), cash(last));
+    assert_eq!(cash(last), sums("80", "30"));
+    assert_eq!(ids(&run(&["entries"], deposited)).len(), 1);
+    assert_eq!(ids(&run(&["entries"], last)).len(), 2);
+    assert_eq!(run(&["summary"], 0).exits(0).out, "");
+    assert_eq!(run(&["summary"], priced).exits(0).lines()[0]["account"], "main");
+    assert_eq!(run(&["positions"], last).exits(0).out, "");
+    assert_eq!(ids(&run(&["ops", "list"], priced)), [0_u64; 0]);
+    assert_eq!(ids(&run(&["ops", "list"], reserved)).len(), 1);
+    run(&["ops", "show", "1"], priced).exits(1).says("there is no operation #1");
+    run(&["ops", "show", "1"], reserved).exits(0);
+    let max = |lsn| run(&["tokens", "show", "BONK"], lsn).exits(0).lines()[0]["max"].clone();
+    assert_eq!(max(priced), "0.5");
+    assert_eq!(max(reserved), "2");
+    run(&["tokens", "list"], deposited).exits(0);
+    run(&["tokens", "show", "BONK"], deposited).exits(1).says("no such token");
+    run(&["claims"], deposited).exits(0);
+    place.run(&["accounts", "--at", "1"]).exits(0).says("as of commit 1, made at ");
+    run(&["accounts"], last + 1).exits(1).says(&format!("the last one is {last}"));
+    place.run(&["accounts", "--at", "now"]).exits(1).says("--at");
+
+    // A bot that keeps nothing of the log tells nothing from before its checkpoint.
+    let keep = highwater::KeepLog { bytes: 0, age: std::time::Duration::ZERO };
+    let options = highwater::Options::new(highwater::Mode::Paper, crate::cli::scene::usd());
+    let options = options.background(highwater::Background::Manual).keep_log(keep);
+    let store = options.open(place.store()).unwrap();
+    store.skip_recovery().unwrap();
+    for _ in 0..2 {
+        store.ledger().deposit("main", &money("1")).unwrap();
+        store.checkpoint().unwrap();
+    }
+    let oldest = store.snapshot().lsn();
+    crate::cli::scene::close(store, &place.store());
+    run(&["accounts"], deposited).exits(1).says(&format!("{oldest} is the oldest commit"));
+    assert_eq!(cash(oldest), sums("82", "30"));
+}

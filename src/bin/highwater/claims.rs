@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, json_line, note, table, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::time::rfc3339;
 
 /// How many claims a table lists where no limit is given; JSON lines have none.
@@ -29,7 +29,7 @@ also as hex digits.";
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// List the claims of this namespace, by key, instead of the namespaces
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
@@ -42,8 +42,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let directory = arguments.store.existing_directory()?;
-    let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
+    let (directory, store) = arguments.state.open()?;
     let form = Form::from_flag(arguments.json);
     match &arguments.namespace {
         None => namespaces(&store, directory, form, out),

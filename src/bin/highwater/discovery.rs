@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::history::Times;
 use crate::listing::{TokenLine, TokenPrinter};
 use crate::print::{Form, json_line, note, table, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::time::rfc3339;
 use crate::tokens::Reading;
 
@@ -28,7 +28,7 @@ Examples:
 #[derive(Args, Debug)]
 pub(crate) struct Pumps {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only rises to at least so many times the price
     #[arg(long, value_name = "TIMES", default_value = "2", value_parser = ratio)]
     min: Ratio,
@@ -39,7 +39,7 @@ pub(crate) struct Pumps {
 #[derive(Args, Debug)]
 pub(crate) struct Drawdowns {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only falls by at least so many percent
     #[arg(long, value_name = "PERCENT", default_value = "50", value_parser = ratio)]
     min: Ratio,
@@ -62,7 +62,7 @@ struct Rest {
 #[derive(Args, Debug)]
 pub(crate) struct Integrity {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -76,14 +76,14 @@ fn ratio(text: &str) -> Result<Ratio, String> {
 }
 
 pub(crate) fn pumps(arguments: &Pumps, out: &mut impl Write) -> Result<(), Failure> {
-    let (rest, reading) = (&arguments.rest, Reading::open(&arguments.store)?);
+    let (rest, reading) = (&arguments.rest, Reading::open(&arguments.state)?);
     let found = reading.tokens().pumps(rest.times, arguments.min, rest.limit);
     print(out, rest, "pump", "times", |ratio| ratio.to_string(), &reading.checked(found)?)?;
     tell_without_history(&reading)
 }
 
 pub(crate) fn drawdowns(arguments: &Drawdowns, out: &mut impl Write) -> Result<(), Failure> {
-    let (rest, reading) = (&arguments.rest, Reading::open(&arguments.store)?);
+    let (rest, reading) = (&arguments.rest, Reading::open(&arguments.state)?);
     let part =
         Ratio::new(arguments.min.numerator(), arguments.min.denominator().saturating_mul(100));
     let part = part.unwrap_or(Ratio::times(1));
@@ -153,7 +153,7 @@ fn print(
 
 /// Fails where a token's latest price is above its highest one, and names each.
 pub(crate) fn integrity(arguments: &Integrity, out: &mut impl Write) -> Result<(), Failure> {
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let mut printer = TokenPrinter::new(Form::from_flag(arguments.json));
     let mut found: u64 = 0;
     for token in reading.tokens().integrity() {

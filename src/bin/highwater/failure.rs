@@ -71,6 +71,8 @@ pub(crate) enum Failure {
     EndedEarly { place: String, reason: String },
     #[error("{}", of_store(directory, source))]
     Store { directory: PathBuf, source: highwater::Error },
+    #[error("store {}: {source}{}", directory.display(), of_reach(source))]
+    State { directory: PathBuf, source: highwater::inspect::StateError },
     #[error("the store at {} was made by a later release: its mode and currency cannot be read", directory.display())]
     UnknownIdentity { directory: PathBuf },
     #[error("no list of a source `{asked}` was ever imported")]
@@ -230,6 +232,16 @@ fn of_store(directory: &Path, error: &highwater::Error) -> String {
     match advice(error) {
         Some(advice) => format!("{message}; {advice}"),
         None => message,
+    }
+}
+
+/// What to do about a state that cannot be told.
+fn of_reach(error: &highwater::inspect::StateError) -> &'static str {
+    match error {
+        highwater::inspect::StateError::BeyondLog { .. } => {
+            "; a bot whose `Options::keep_log` is more keeps more"
+        }
+        _ => "; `highwater wal list --reverse` lists the commits",
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, facts, json_line, note, table, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::time::{TimeUnit, rfc3339};
 use crate::tokens::{Reading, TABLE_LIMIT};
 
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "TOKEN", num_args = 1..=2, required = true)]
     token: Vec<String>,
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Print candles of this length: 1m, 1h or 1d
     #[arg(long, value_name = "LENGTH")]
     candles: Option<Resolution>,
@@ -72,7 +72,7 @@ impl RangeBounds<Timestamp> for Times {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let token = reading.named(&arguments.token)?;
     let form = Form::from_flag(arguments.json);
     let limit = match (arguments.limit, form) {

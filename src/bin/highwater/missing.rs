@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::print::{Form, json_line, note, table, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::time::rfc3339;
 use crate::tokens::{Reading, TABLE_LIMIT};
 
@@ -25,7 +25,7 @@ longest comes first. A key that is no text is shown with \\x escapes, and in JSO
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only those that it is time to ask for again, by this machine's clock
     #[arg(long)]
     due: bool,
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         (Some(limit), _) => limit,
         (None, Form::Table) => TABLE_LIMIT,
     };
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let mut rows = Vec::new();
     for (listed, price) in (0..).zip(prices(arguments, &reading, limit)?) {
         if listed == limit {

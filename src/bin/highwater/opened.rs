@@ -6,7 +6,7 @@ use highwater::ReadOnly;
 
 use crate::failure::Failure;
 use crate::print::{Form, note};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::{StateArgument, StoreArgument};
 
 /// How many rows a table lists where no limit is given; JSON lines have none.
 const TABLE_LIMIT: usize = 1_000;
@@ -21,6 +21,12 @@ impl<'a> Opened<'a> {
     pub(crate) fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
         let directory = store.existing_directory()?;
         let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
+        Ok(Self { directory, store })
+    }
+
+    /// The same as of a commit.
+    pub(crate) fn open_at(state: &'a StateArgument) -> Result<Self, Failure> {
+        let (directory, store) = state.open()?;
         Ok(Self { directory, store })
     }
 

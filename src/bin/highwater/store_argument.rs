@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use highwater::{Durability, History, Mode, Options, Resolution, Retention, Store};
+use highwater::inspect::{StateError, state_at};
+use highwater::{Durability, History, Mode, Options, ReadOnly, Resolution, Retention, Store};
 
 use crate::failure::Failure;
 use crate::print::note;
 use crate::reference;
+use crate::time::rfc3339;
 
 /// Where the store is.
 #[derive(Args, Clone, Debug)]
@@ -48,6 +50,35 @@ impl StoreArgument {
     /// The directory that was named, which has to be there: a command that reads never makes one.
     pub(crate) fn existing_directory(&self) -> Result<&Path, Failure> {
         existing(self.directory()?)
+    }
+}
+
+/// Which store, and as of which commit.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateArgument {
+    #[command(flatten)]
+    store: StoreArgument,
+    /// As it was after this commit, 0 before the first, as far back as the log that is kept tells it [default:
+    /// the last commit]
+    #[arg(long, value_name = "LSN")]
+    at: Option<u64>,
+}
+
+impl StateArgument {
+    /// Opens the store for reading; with its directory, for errors to name.
+    pub(crate) fn open(&self) -> Result<(&Path, ReadOnly), Failure> {
+        let directory = self.store.existing_directory()?;
+        let failed = Failure::of_store(directory);
+        let Some(lsn) = self.at else {
+            return Ok((directory, ReadOnly::open(directory).map_err(failed)?));
+        };
+        let state = state_at(directory, lsn).map_err(|error| match error {
+            StateError::Store(error) => failed(error),
+            error => Failure::State { directory: directory.to_owned(), source: error },
+        })?;
+        let made = state.last_commit_at().map(|at| format!(", made at {}", rfc3339(at)));
+        note(&format!("as of commit {lsn}{}", made.unwrap_or_default()));
+        Ok((directory, state))
     }
 }
 

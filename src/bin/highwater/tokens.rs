@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::listing::{TokenLine, TokenPrinter, all_facts};
 use crate::missing;
 use crate::print::{Form, facts, json_line, note, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::time::rfc3339;
 
 /// How many tokens a table lists where no limit is given; JSON lines have none.
@@ -59,7 +59,8 @@ const SHOW_EXAMPLES: &str = "\
 Examples:
   highwater tokens show ethereum 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2 --store /tmp/demo
   highwater tokens show binance-spot/BTCUSDT --store /tmp/demo
-  highwater tokens show BTCUSDT --store /tmp/demo --json";
+  highwater tokens show BTCUSDT --store /tmp/demo --json
+  highwater tokens show BTCUSDT --store /tmp/demo --at 4711";
 
 const STALE_EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,7 @@ pub(crate) struct Stale {
     #[arg(value_name = "SOURCE")]
     source: String,
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -81,7 +82,7 @@ pub(crate) struct Stale {
 #[derive(Args, Debug)]
 pub(crate) struct List {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only tokens of this chain
     #[arg(long)]
     chain: Option<String>,
@@ -102,7 +103,7 @@ pub(crate) struct Show {
     #[arg(value_name = "TOKEN", num_args = 1..=2, required = true)]
     token: Vec<String>,
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -127,7 +128,7 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
         (Some(limit), _) => limit,
         (None, Form::Table) => TABLE_LIMIT,
     };
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let mut printer = TokenPrinter::new(form);
     let matching = reading.matching(arguments.chain.as_deref(), &arguments.prefix);
     for (listed, token) in (0..).zip(matching) {
@@ -143,7 +144,7 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 fn show(arguments: &Show, out: &mut impl Write) -> Result<(), Failure> {
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let token = reading.named(&arguments.token)?;
     match Form::from_flag(arguments.json) {
         Form::Json => json_line(out, &TokenLine { token: &token, ticks: None })?,
@@ -162,7 +163,7 @@ struct StaleLine<'a> {
 }
 
 fn stale(arguments: &Stale, out: &mut impl Write) -> Result<(), Failure> {
-    let reading = Reading::open(&arguments.store)?;
+    let reading = Reading::open(&arguments.state)?;
     let (tokens, form) = (reading.store.tokens(), Form::from_flag(arguments.json));
     if reading.checked(tokens.source(&arguments.source))?.is_none() {
         return Err(Failure::NoSource { asked: arguments.source.clone() });
@@ -190,9 +191,8 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn open(store: &'a StoreArgument) -> Result<Self, Failure> {
-        let directory = store.existing_directory()?;
-        let store = ReadOnly::open(directory).map_err(Failure::of_store(directory))?;
+    pub(crate) fn open(state: &'a StateArgument) -> Result<Self, Failure> {
+        let (directory, store) = state.open()?;
         Ok(Self { directory, store })
     }
 

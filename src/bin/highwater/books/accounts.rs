@@ -13,7 +13,7 @@ use crate::grid::{Column, Grid};
 use crate::known;
 use crate::opened::Opened;
 use crate::print::{Form, json_line};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::{self, MoneyLine, or_dash};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -21,6 +21,7 @@ Examples:
   highwater accounts --store /tmp/demo
   highwater accounts --store /tmp/demo --kind all
   highwater accounts --store /tmp/demo --json | jq -r 'select(.account_kind == \"cash\") | .available.amount'
+  highwater accounts --store /tmp/demo --at 4711
 
 Of one account and asset there is one of each kind: cash and units (never negative), cost, fees, \
 realized-pnl (a profit is negative), world (the outside) and adjustment (what was booked without an \
@@ -42,7 +43,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -76,7 +77,7 @@ fn kind(text: &str) -> Result<Asked, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let form = Form::from_flag(arguments.json);
     known::account(&opened, arguments.account.as_deref())?;
     known::asset(&opened, arguments.asset.as_deref())?;

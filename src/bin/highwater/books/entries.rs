@@ -12,7 +12,7 @@ use crate::grid::{Column, Grid};
 use crate::known::{self, number};
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::{MoneyLine, money, or_dash};
 use crate::time::{Period, rfc3339};
 
@@ -22,6 +22,7 @@ Examples:
   highwater entries --store /tmp/demo --operation 42
   highwater entries --store /tmp/demo --position 7 --since 2024-08-08T00:00:00Z
   highwater entries --store /tmp/demo --account main --json | jq -c '[.id, .legs]'
+  highwater entries --store /tmp/demo --at 4711
 
 A leg adds to an account where it is positive and takes from it where it is negative; the legs of \
 an entry sum to zero for each asset. Entries never change: a reversed one names its reversal.
@@ -42,7 +43,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only entries with a leg on this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -76,7 +77,7 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let form = Form::from_flag(arguments.json);
     known::account(&opened, arguments.account.as_deref())?;
     known::operation(&opened, arguments.operation)?;

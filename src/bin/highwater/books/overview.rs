@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::known;
 use crate::opened::Opened;
 use crate::print::{Form, facts, json_line, visible};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::{MoneyLine, listed, money};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -20,6 +20,7 @@ Examples:
   highwater summary --store /tmp/demo
   highwater summary --store /tmp/demo --account main --max-mark-age-secs 3600
   highwater summary --store /tmp/demo --json | jq -c '[.account, .wins, .losses, .unmarked]'
+  highwater summary --store /tmp/demo --at 4711
 
 Prices are as old as they were at the last commit. A position without a price, or with one that is \
 older than --max-mark-age-secs, is listed as unmarked and is in no market value.
@@ -30,7 +31,7 @@ store is locked or of an unknown version.";
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let form = Form::from_flag(arguments.json);
     let ledger = opened.store.ledger();
     let accounts: BTreeSet<Box<str>> = match &arguments.account {

@@ -13,7 +13,7 @@ use crate::grid::{Column, Grid};
 use crate::known;
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::{self, MoneyLine, or_dash};
 use crate::time::{Period, rfc3339};
 
@@ -23,6 +23,7 @@ Examples:
   highwater positions --store /tmp/demo --account main --tag copy-trades
   highwater positions --store /tmp/demo --closed --since 2024-08-08T00:00:00Z
   highwater positions --store /tmp/demo --all --json | jq -r '[.id, .realized.amount] | @tsv'
+  highwater positions --store /tmp/demo --at 4711
 
 Open positions are listed unless --closed or --all asks for others. Times are those of the closing \
 with --closed, else those of the opening. Realized profit is without fees.
@@ -48,7 +49,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only closed positions
     #[arg(long, conflicts_with = "all")]
     closed: bool,
@@ -86,7 +87,7 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let form = Form::from_flag(arguments.json);
     known::account(&opened, arguments.account.as_deref())?;
     known::asset(&opened, arguments.asset.as_deref())?;

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::grid::{Column, Grid};
 use crate::opened::Opened;
 use crate::print::{Form, facts, json_line};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::{MoneyLine, held, hex, money, or_dash};
 use crate::time::rfc3339;
 
@@ -24,6 +24,7 @@ Examples:
   highwater ops show 42 --store /tmp/demo
   highwater ops show --key 'copy 5Gk3/2' --store /tmp/demo
   highwater ops show 42 --store /tmp/demo --json | jq -r '.events[] | .at + \" \" + .call'
+  highwater ops show 42 --store /tmp/demo --at 4711
 
 The life is told from the operation's own rows, so it can be read long after the log has moved on. \
 Of more than 64 events the first 63 and the latest are kept; references, entries and holds are all \
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY", conflicts_with = "id")]
     key: Option<String>,
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -71,7 +72,7 @@ struct Life {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let life = Life::read(&opened, find(&opened, arguments)?)?;
     match Form::from_flag(arguments.json) {
         Form::Json => json_line(out, &LifeLine::from(&life))?,

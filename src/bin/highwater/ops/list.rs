@@ -11,7 +11,7 @@ use crate::grid::{Column, Grid};
 use crate::known;
 use crate::opened::{Opened, limit};
 use crate::print::{Form, json_line, note};
-use crate::store_argument::StoreArgument;
+use crate::store_argument::StateArgument;
 use crate::sums::or_dash;
 use crate::time::{Period, rfc3339};
 
@@ -21,6 +21,7 @@ Examples:
   highwater ops list --store /tmp/demo --status pending,in-progress,failed
   highwater ops list --store /tmp/demo --kind position-open --since 2024-08-08T00:00:00Z --limit 20
   highwater ops list --store /tmp/demo --json | jq -r 'select(.needs_attention) | .id'
+  highwater ops list --store /tmp/demo --at 4711
 
 Times are those of the beginning. Finished operations are purged after their retention: a key then \
 still says how its operation ended (--key).
@@ -43,7 +44,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    store: StoreArgument,
+    state: StateArgument,
     /// Only operations in these states
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STATUS,..")]
     status: Vec<State>,
@@ -112,7 +113,7 @@ fn is_kind(kind: &Kind, asked: &str) -> bool {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let opened = Opened::open(&arguments.store)?;
+    let opened = Opened::open_at(&arguments.state)?;
     let form = Form::from_flag(arguments.json);
     known::account(&opened, arguments.account.as_deref())?;
     let operations = opened.store.operations();
