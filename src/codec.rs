@@ -21,11 +21,44 @@ pub(crate) use bincode::{BorrowDecode, Encode};
 pub use value::Value;
 
 /// What a key or a row says, or why that cannot be told.
-pub(crate) type Told = Result<Value, String>;
+pub(crate) type Told = Result<Value, Untold>;
+
+/// Why it cannot be told what a key or a row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Untold {
+    pub(crate) problem: String,
+    /// The version of a row that a later release wrote, and the one that is known.
+    pub(crate) later: Option<(u8, u8)>,
+}
+
+impl Untold {
+    pub(crate) fn because(problem: &str) -> Self {
+        Self { problem: problem.to_owned(), later: None }
+    }
+
+    /// That a table has rows which this release cannot read.
+    pub(crate) fn unknown_table() -> Self {
+        Self::because("this release does not know the table")
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for Untold {
+    fn from(error: E) -> Self {
+        let mut causes =
+            std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| {
+                error.source()
+            });
+        let later = causes.find_map(|error| match error.downcast_ref() {
+            Some(&Error::UnknownVersion { found, known }) if found > known => Some((found, known)),
+            _ => None,
+        });
+        Self { problem: error.to_string(), later }
+    }
+}
 
 /// That a key is none which this table has.
-pub(crate) fn no_key() -> String {
-    "the key is none that this table has".to_owned()
+pub(crate) fn no_key() -> Untold {
+    Untold::because("the key is none that this table has")
 }
 
 /// The greatest size of a row in memory that is decoded. bincode counts a number at its full width

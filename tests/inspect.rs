@@ -10,6 +10,7 @@ mod inspect {
     mod live;
     mod repair;
     mod rows;
+    mod spoilt;
     mod story;
     mod world;
 }

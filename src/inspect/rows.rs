@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::{Told, Value};
+use crate::codec::{Told, Untold, Value};
 use crate::engine::{KeyRange, Reader, Table};
 use crate::ledger;
 use crate::money::Asset;
 use crate::operations;
 use crate::price_status;
 use crate::processed;
-use crate::store::{Error, STORE, boots_told};
+use crate::store::{Error, STORE, boots_key, boots_told};
 use crate::tokens::{self, TOKENS};
 
 use super::table_name;
@@ -60,10 +60,16 @@ pub fn decode_row(table: u8, key: &[u8], row: Option<&[u8]>) -> DecodedRow {
     DecodedRow { table, name, key: key_told, row: row_told, key_problem, row_problem }
 }
 
+/// Whether key and row are such as this table has.
+pub(super) fn check_row(table: Table, key: &[u8], row: &[u8]) -> Result<(), Untold> {
+    told_key(table, key)?;
+    told_row(table, key, row).map(drop)
+}
+
 fn or_raw(told: Told, bytes: &[u8]) -> (Value, Option<String>) {
     match told {
         Ok(value) => (value, None),
-        Err(problem) => (Value::Unread(bytes.into()), Some(problem)),
+        Err(untold) => (Value::Unread(bytes.into()), Some(untold.problem)),
     }
 }
 
@@ -74,8 +80,8 @@ fn told_key(table: Table, key: &[u8]) -> Told {
         Table(24..=27) => processed::told::key(table, key),
         Table(32..=41) => operations::told::key(table, key),
         Table(58..=59) => price_status::told::key(table, key),
-        STORE => Ok(Value::Fields(vec![("row", Value::bytes(key))])),
-        _ => Err("this release does not know the table".to_owned()),
+        STORE => boots_key(key),
+        _ => Err(Untold::unknown_table()),
     }
 }
 
@@ -87,7 +93,7 @@ fn told_row(table: Table, key: &[u8], row: &[u8]) -> Told {
         Table(32..=41) => operations::told::row(table, key, row),
         Table(58..=59) => price_status::told::row(table, row),
         STORE => boots_told(row),
-        _ => Err("this release does not know the table".to_owned()),
+        _ => Err(Untold::unknown_table()),
     }
 }
 

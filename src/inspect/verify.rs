@@ -1,7 +1,7 @@
 //! Verification: everything that can be wrong with a store, looked for in all of it, and told one by one.
 //!
-//! The files come first: every page and row of the base, every batch of every segment. Then what can be
-//! read is held against the rules: indexes, ledger, operations, claims, marks. What is damaged is left
+//! The files come first: every page and row of the base, every batch of every segment. Then every row that
+//! can be had is read by its own codec, and what can be read is held against the rules: indexes, ledger, operations, claims, marks. What is damaged is left
 //! out there, so that one damaged row ends nothing; rules that it breaks are told as well.
 
 use std::error::Error as _;
@@ -10,14 +10,16 @@ use std::path::Path;
 
 use crate::codec;
 use crate::disk::{Disk, RealDisk};
-use crate::engine::{self, Examined, Lsn, Reader, Weight};
+use crate::engine::{self, Examined, KeyRange, Lsn, Reader, Row, Table, Weight};
 use crate::ledger::{self, Finding};
 use crate::operations;
-use crate::processed::{self, Cursors};
-use crate::store::{Error, Identity, read_boots};
+use crate::price_status;
+use crate::processed;
+use crate::store::{Error, Identity};
 use crate::tokens::{self, Tokens};
 
-use super::table_name;
+use super::rows::check_row;
+use super::{table_name, table_names};
 
 /// What something wrong in a store comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,8 +128,9 @@ pub fn verify_on(disk: &dyn Disk) -> Result<Verification, Error> {
     let examined = engine::verify(disk)?;
     let mut flaws = Flaws::of_files(&examined);
     flaws.of_identity(&examined);
-    flaws.of_rules(&examined.state)?;
     flaws.of_rows(&examined.state)?;
+    flaws.of_rules(&examined.state)?;
+    flaws.of_marks(&examined.state)?;
     let Examined { last, base_rows, batches, .. } = examined;
     Ok(Verification { last_lsn: last, base_rows, batches, flaws: flaws.0 })
 }
@@ -172,18 +175,23 @@ impl Flaws {
 
     /// What is derived is computed anew. Where one part cannot be read the others are looked at.
     fn of_rules(&mut self, reader: &dyn Reader) -> Result<(), Error> {
-        let claims = processed::verify(reader).map(|found| {
-            let found = found.into_iter();
-            found.map(|one| Finding::new(one.table, one.row, one.problem)).collect()
-        });
-        let history = tokens::verify(reader).map(|found| {
-            let found = found.into_iter();
-            found.map(|one| Finding::new(one.table, one.row, one.problem)).collect()
-        });
         self.take(ledger::verify(reader))?;
         self.take(operations::verify(reader))?;
-        self.take(claims)?;
-        self.take(history)
+        self.take(each(processed::verify(reader), |one| {
+            Finding::new(one.table, one.row, one.problem)
+        }))?;
+        self.take(each(tokens::verify(reader), |one| {
+            Finding::new(one.table, one.row, one.problem)
+        }))?;
+        self.take(each(price_status::verify(reader), |one| {
+            Finding::new(one.table, one.row, one.problem)
+        }))?;
+        self.take(each(tokens::verify_missing(reader), |one| {
+            Finding::new(one.table, one.row, one.problem)
+        }))?;
+        self.take(each(processed::verify_missing(reader), |one| {
+            Finding::new(one.table, one.row, one.problem)
+        }))
     }
 
     fn take(&mut self, found: Result<Vec<Finding>, impl Into<Error>>) -> Result<(), Error> {
@@ -203,10 +211,38 @@ impl Flaws {
         }
     }
 
-    /// Rows that no rule above reads: every token, cursor and source, and the log of openings.
+    /// Every row of every table that this release knows is read by its own codec.
     fn of_rows(&mut self, reader: &dyn Reader) -> Result<(), Error> {
-        let tokens = Tokens::new(reader);
-        for token in tokens.integrity() {
+        for (number, name) in table_names() {
+            let table = Table(number);
+            for row in reader.scan(table, KeyRange::all()) {
+                let (key, row) = match row {
+                    Ok(row) => row,
+                    Err(error) => {
+                        self.unread(error.into())?;
+                        break;
+                    }
+                };
+                let Err(untold) = check_row(table, &key, &row) else { continue };
+                if let Some((found, known)) = untold.later {
+                    return Err(later_release(found.into(), known.into()));
+                }
+                self.0.push(Flaw {
+                    severity: Severity::Damage,
+                    file: Some(place_of(&row).to_owned()),
+                    offset: None,
+                    table: Some(name.to_owned()),
+                    key: Some(hex(&key)),
+                    problem: untold.problem,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks that no history is kept of.
+    fn of_marks(&mut self, reader: &dyn Reader) -> Result<(), Error> {
+        for token in Tokens::new(reader).integrity() {
             match token {
                 Ok(token) => self.0.push(Flaw {
                     severity: Severity::Rule,
@@ -216,22 +252,22 @@ impl Flaws {
                     key: Some(token.key.to_string()),
                     problem: "its latest price is above its highest one".to_owned(),
                 }),
-                Err(error) => self.unread(error.into())?,
+                Err(error) => {
+                    let error = Error::from(error);
+                    // That a row cannot be read is told already.
+                    if !error.is_corrupt() {
+                        self.unread(error)?;
+                    }
+                }
             }
         }
-        for source in tokens.sources() {
-            source.map(drop).or_else(|error| self.unread(error.into()))?;
-        }
-        for cursor in Cursors::new(reader).iter() {
-            cursor.map(drop).or_else(|error| self.unread(error.into()))?;
-        }
-        read_boots(reader).map(drop).or_else(|error| self.unread(error))
+        Ok(())
     }
 
     /// A row that stands there whole and says nothing that can be read.
     fn unread(&mut self, error: Error) -> Result<(), Error> {
         if let Some((found, supported)) = later_version(&error) {
-            return Err(Error::Version { file: "base.redb".to_owned(), found, supported });
+            return Err(later_release(found, supported));
         }
         let severity = match error {
             Error::Io { .. } => Severity::Unreadable,
@@ -242,6 +278,23 @@ impl Flaws {
         self.0.push(Flaw { severity, file: None, offset: None, table: None, key: None, problem });
         Ok(())
     }
+}
+
+/// What one part found, in the words of all.
+fn each<F, E>(found: Result<Vec<F>, E>, finding: fn(F) -> Finding) -> Result<Vec<Finding>, E> {
+    found.map(|found| found.into_iter().map(finding).collect())
+}
+
+/// Where a row lies: in the base, or in the segments that it was not yet taken from.
+fn place_of(row: &Row) -> &'static str {
+    match row {
+        Row::Base(_) => "base.redb",
+        Row::Memory(_) => "journal",
+    }
+}
+
+fn later_release(found: u32, supported: u32) -> Error {
+    Error::Version { file: "base.redb".to_owned(), found, supported }
 }
 
 /// The version of a row that a later release wrote, and the one that is known.

@@ -67,7 +67,7 @@ pub(crate) struct Increase {
 }
 
 /// The row of [`BOOK`] that says that trading is halted.
-const HALT: &[u8] = b"halt";
+pub(super) const HALT: &[u8] = b"halt";
 
 #[derive(Encode, BorrowDecode)]
 pub(super) struct HaltRow<'b> {

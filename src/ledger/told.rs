@@ -7,7 +7,7 @@ use super::cost::Lot;
 use super::entry::{Change, EntryRecord};
 use super::fills::{FillRow, ReversalRow};
 use super::holds::{HoldKey, HoldKind, HoldRow};
-use super::limits::HaltRow;
+use super::limits::{HALT, HaltRow};
 use super::position::{CostMethod, PositionState};
 use super::rows::{KeyReader, VERSION};
 use super::save::Counters;
@@ -17,7 +17,7 @@ use super::{
     ENTRIES_BY_OPERATION, ENTRIES_BY_POSITION, EQUITY, EntryId, FILLS, FillId, HOLDS, LOTS, OWNERS,
     OperationId, POSITIONS, PositionId, REVERSALS, SLOTS, assets,
 };
-use crate::codec::{self, BorrowDecode, Told, Value, no_key};
+use crate::codec::{self, BorrowDecode, Told, Untold, Value, no_key};
 use crate::engine::Table;
 use crate::money::{Asset, TokenKey};
 
@@ -52,11 +52,18 @@ fn read_key(table: Table, bytes: &[u8]) -> Option<Fields> {
             account(&key)
         }
         ENTRIES | REVERSALS => one(key, "entry")?,
-        ENTRIES_BY_ACCOUNT => vec![("account", name(&mut key)?), ("entry", number(&mut key)?)],
-        ENTRIES_BY_OPERATION => {
-            vec![("operation", number(&mut key)?), ("entry", number(&mut key)?)]
+        ENTRIES_BY_ACCOUNT => {
+            let account = name(&mut key)?;
+            [vec![("account", account)], one(key, "entry")?].concat()
         }
-        ENTRIES_BY_POSITION => vec![("position", number(&mut key)?), ("entry", number(&mut key)?)],
+        ENTRIES_BY_OPERATION => {
+            let operation = number(&mut key)?;
+            [vec![("operation", operation)], one(key, "entry")?].concat()
+        }
+        ENTRIES_BY_POSITION => {
+            let position = number(&mut key)?;
+            [vec![("position", position)], one(key, "entry")?].concat()
+        }
         POSITIONS => one(key, "position")?,
         SLOTS => {
             let account = name(&mut key)?;
@@ -65,7 +72,10 @@ fn read_key(table: Table, bytes: &[u8]) -> Option<Fields> {
             let tag = if tag.is_empty() { Value::Absent } else { Value::text(tag) };
             vec![("account", account), ("asset", asset), ("tag", tag)]
         }
-        LOTS => vec![("position", number(&mut key)?), ("lot", number(&mut key)?)],
+        LOTS => {
+            let position = number(&mut key)?;
+            [vec![("position", position)], one(key, "lot")?].concat()
+        }
         FILLS => {
             let (account, venue) = (name(&mut key)?, name(&mut key)?);
             vec![("account", account), ("venue", venue), ("fill", Value::text(key.text()?))]
@@ -92,13 +102,14 @@ fn read_key(table: Table, bytes: &[u8]) -> Option<Fields> {
         BOOK => book_key(bytes)?,
         OWNERS => vec![("account", Value::text(key.text()?))],
         EQUITY => {
-            let account = name(&mut key)?;
-            vec![("account", account), ("at", Value::time(key.time()?))]
+            let (account, at) = (name(&mut key)?, Value::time(key.time()?));
+            key.end()?;
+            vec![("account", account), ("at", at)]
         }
         CLOSED => {
             let account = name(&mut key)?;
             let at = Value::time(key.time()?);
-            vec![("account", account), ("closed_at", at), ("position", number(&mut key)?)]
+            [vec![("account", account), ("closed_at", at)], one(key, "position")?].concat()
         }
         _ => return None,
     })
@@ -112,10 +123,10 @@ fn one(mut key: KeyReader<'_>, name: &'static str) -> Option<Fields> {
 
 fn book_key(bytes: &[u8]) -> Option<Fields> {
     let mut key = KeyReader(bytes);
-    if !bytes.contains(&0) {
+    if [NUMBERS, HALT].contains(&bytes) {
         return Some(vec![("row", Value::text(key.text()?))]);
     }
-    let what = Value::text(key.name()?);
+    let what = key.name().filter(|what| what.starts_with("opened-")).map(Value::text)?;
     let account = Value::text(key.name()?);
     let asset = Value::Number(key.u32()?.into());
     let tag = key.text()?;
@@ -131,8 +142,8 @@ fn account(key: &AccountKey) -> Fields {
     ]
 }
 
-fn decoded<'b, T: BorrowDecode<'b, ()>>(bytes: &'b [u8]) -> Result<T, String> {
-    codec::decode(VERSION, bytes).map_err(|error| error.to_string())
+fn decoded<'b, T: BorrowDecode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Untold> {
+    Ok(codec::decode(VERSION, bytes)?)
 }
 
 /// What the row says.
@@ -194,7 +205,7 @@ pub(crate) fn row(table: Table, key: &[u8], bytes: &[u8]) -> Told {
                 ("next_position", Value::Number(next.position)),
             ]
         }),
-        BOOK if key == b"halt" => decoded::<HaltRow<'_>>(bytes)
+        BOOK if key == HALT => decoded::<HaltRow<'_>>(bytes)
             .map(|row| vec![("at", Value::time(row.at)), ("reason", Value::text(row.reason))]),
         BOOK => numbers("entry"),
         OWNERS => decoded::<Counters>(bytes).map(|counters| {
@@ -203,14 +214,17 @@ pub(crate) fn row(table: Table, key: &[u8], bytes: &[u8]) -> Told {
             counts.map(|(name, count)| (name, Value::Number(count))).into()
         }),
         EQUITY => decoded::<i128>(bytes).map(|units| vec![("units", Value::shown(&units))]),
-        _ => Err("this release does not know the table".to_owned()),
+        _ => Err(Untold::unknown_table()),
     };
     fields.map(Value::Fields)
 }
 
-fn told_error(error: super::Error) -> String {
-    let source = std::error::Error::source(&error).map(ToString::to_string);
-    source.unwrap_or_else(|| error.to_string())
+/// What is wrong with the row, without its table and key.
+fn told_error(error: super::Error) -> Untold {
+    match error {
+        super::Error::CorruptRow { source, .. } => source.into(),
+        error => error.into(),
+    }
 }
 
 fn account_sums(key: &[u8], sums: &Account) -> Fields {

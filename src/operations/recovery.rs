@@ -29,7 +29,7 @@ use crate::money::{Amount, Money};
 const MAX_PRESENTATIONS: u8 = 3;
 
 /// The row that holds the report of the last recovery.
-const REPORT: &[u8] = b"recovery";
+pub(super) const REPORT: &[u8] = b"recovery";
 
 /// An operation of an earlier opening that is to be decided, with all that is known of it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use super::begin::NEXT;
 use super::external_id::ExternalId;
 use super::kind::Role;
-use super::recovery::ReportRow;
+use super::recovery::{REPORT, ReportRow};
 use super::row::{
     Attention, CheckpointRow, EventRow, KeyRow, NamedClaim, OperationRow, VERSION, pair_of, time_of,
 };
@@ -12,7 +12,7 @@ use super::{
     CHECKPOINTS, EVENTS, FINISHED, KEYS, OPERATION_STATE, OPERATIONS, PAYLOADS, UNDO, UNFINISHED,
     WORKING,
 };
-use crate::codec::{self, BorrowDecode, Told, Value, no_key};
+use crate::codec::{self, BorrowDecode, Told, Untold, Value, no_key};
 use crate::engine::Table;
 
 type Fields = Vec<(&'static str, Value)>;
@@ -43,13 +43,13 @@ fn read_key(table: Table, key: &[u8]) -> Option<Fields> {
             let (time, operation) = pair_of(table, key).ok()?;
             vec![("finished_at", Value::time(time_of(time))), ("operation", number(operation))]
         }
-        OPERATION_STATE => vec![("row", Value::bytes(key))],
+        OPERATION_STATE if [NEXT, REPORT].contains(&key) => vec![("row", Value::bytes(key))],
         _ => return None,
     })
 }
 
-fn decoded<T: for<'b> BorrowDecode<'b, ()>>(bytes: &[u8]) -> Result<T, String> {
-    codec::decode(VERSION, bytes).map_err(|error| error.to_string())
+fn decoded<T: for<'b> BorrowDecode<'b, ()>>(bytes: &[u8]) -> Result<T, Untold> {
+    Ok(codec::decode(VERSION, bytes)?)
 }
 
 /// What the row says.
@@ -94,7 +94,7 @@ pub(crate) fn row(table: Table, key: &[u8], bytes: &[u8]) -> Told {
         }
         OPERATION_STATE => decoded::<ReportRow>(bytes).map(|row| row.told()),
         PAYLOADS => decoded::<Box<[u8]>>(bytes).map(|bytes| vec![("payload", Value::Bytes(bytes))]),
-        _ => Err("this release does not know the table".to_owned()),
+        _ => Err(Untold::unknown_table()),
     };
     fields.map(Value::Fields)
 }

@@ -3,7 +3,7 @@
 use super::key::{due_of, subject_of};
 use super::row::{self, DUE_VERSION};
 use super::{DUE, PriceOf};
-use crate::codec::{self, Told, Value, no_key};
+use crate::codec::{self, Told, Untold, Value, no_key};
 use crate::engine::Table;
 
 /// What the key says.
@@ -17,7 +17,7 @@ pub(crate) fn key(table: Table, key: &[u8]) -> Told {
     Ok(Value::Fields(fields))
 }
 
-fn subject(stored: &[u8]) -> Result<Vec<(&'static str, Value)>, String> {
+fn subject(stored: &[u8]) -> Result<Vec<(&'static str, Value)>, Untold> {
     Ok(match subject_of(stored).ok_or_else(no_key)? {
         PriceOf::Token(key) => vec![("token", Value::Token(key))],
         PriceOf::Claim { namespace, key } => {
@@ -30,9 +30,9 @@ fn subject(stored: &[u8]) -> Result<Vec<(&'static str, Value)>, String> {
 pub(crate) fn row(table: Table, bytes: &[u8]) -> Told {
     if table == DUE {
         let read = codec::decode::<()>(DUE_VERSION, bytes);
-        return read.map(|()| Value::Fields(Vec::new())).map_err(|error| error.to_string());
+        return Ok(read.map(|()| Value::Fields(Vec::new()))?);
     }
-    let missing = row::decode(bytes).map_err(|error| error.to_string())?;
+    let missing = row::decode(bytes)?;
     Ok(Value::Fields(vec![
         ("since", Value::Time(missing.since)),
         ("last_attempt_at", Value::Time(missing.last_attempt_at)),

@@ -3,7 +3,7 @@
 use super::name::{ClaimKey, age_from_stored, check_name};
 use super::row::{self, AGE_VERSION};
 use super::{CLAIM_AGES, CLAIMS, CURSORS, ClaimOutcome, ClaimState, NAMESPACES};
-use crate::codec::{self, Told, Value, no_key};
+use crate::codec::{self, Told, Untold, Value, no_key};
 use crate::engine::Table;
 
 /// What the key says.
@@ -23,7 +23,7 @@ pub(crate) fn key(table: Table, key: &[u8]) -> Told {
         }
         _ => {
             let name = std::str::from_utf8(key).map_err(|_| no_key())?;
-            check_name("name", name).map_err(|error| error.to_string())?;
+            check_name("name", name)?;
             let what = if table == CURSORS { "cursor" } else { "namespace" };
             vec![(what, Value::text(name))]
         }
@@ -67,7 +67,7 @@ pub(crate) fn row(table: Table, bytes: &[u8]) -> Told {
             let set_at = Value::Time(cursor.set_at);
             vec![("set_at", set_at), ("value", Value::bytes(cursor.value))]
         }),
-        _ => return Err("this release does not know the table".to_owned()),
+        _ => return Err(Untold::unknown_table()),
     };
-    read.map(Value::Fields).map_err(|error| error.to_string())
+    Ok(read.map(Value::Fields)?)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::codec::{self, BorrowDecode, Encode, Told, Value};
+use crate::codec::{self, BorrowDecode, Encode, Told, Value, no_key};
 use crate::engine::{MAX_COMMIT_BYTES, Reader, Table, Tx};
 
 use super::Error;
@@ -70,9 +70,17 @@ fn decode(bytes: &[u8]) -> Result<BootsRow, Error> {
     })
 }
 
+/// What the key says, as a tree.
+pub(crate) fn told_key(key: &[u8]) -> Told {
+    match key {
+        KEY => Ok(Value::Fields(vec![("row", Value::bytes(key))])),
+        _ => Err(no_key()),
+    }
+}
+
 /// What the row says, as a tree.
 pub(crate) fn told(bytes: &[u8]) -> Told {
-    let row: BootsRow = codec::decode(VERSION, bytes).map_err(|error| error.to_string())?;
+    let row: BootsRow = codec::decode(VERSION, bytes)?;
     let boots = Value::list(row.boots, |(at, clean)| {
         Value::Fields(vec![("at", Value::time(at)), ("clean", Value::Flag(clean))])
     });

@@ -47,7 +47,7 @@ use maintenance::MaintenanceLog;
 
 pub(crate) use backup::place_of;
 pub use boots::Boot;
-pub(crate) use boots::{STORE, read as read_boots, told as boots_told};
+pub(crate) use boots::{STORE, told as boots_told, told_key as boots_key};
 pub use error::Error;
 pub use handles::Refused;
 pub use health::{Health, HealthLimits, Level, Reason};

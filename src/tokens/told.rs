@@ -34,7 +34,7 @@ pub(super) fn token_key(key: &[u8]) -> Told {
 }
 
 fn token(bytes: &[u8]) -> Told {
-    let state = row::decode(bytes).map_err(|error| error.to_string())?;
+    let state = row::decode(bytes)?;
     let mut fields = vec![
         ("symbol", Value::optional(state.symbol, |seen| Value::text(seen.value))),
         ("symbol_at", seen_at(&state.symbol)),

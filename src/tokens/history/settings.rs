@@ -128,7 +128,7 @@ impl History {
 }
 
 /// There is one row.
-const KEY: &[u8] = b"history";
+pub(super) const KEY: &[u8] = b"history";
 
 const VERSION: u8 = 1;
 

@@ -5,7 +5,7 @@ use super::{
     CANDLES, HISTORY, HISTORY_SETTINGS, QUARANTINE, RETRACTED, Retention, TICKS, candle, keys,
     quarantine, retract, settings, state,
 };
-use crate::codec::{self, Told, Value, no_key};
+use crate::codec::{self, Told, Untold, Value, no_key};
 use crate::engine::Table;
 
 pub(in crate::tokens) fn key(table: Table, key: &[u8]) -> Told {
@@ -25,7 +25,8 @@ pub(in crate::tokens) fn key(table: Table, key: &[u8]) -> Told {
             ]))
         }
         HISTORY => told::token_key(key),
-        _ => Ok(Value::Fields(vec![("row", Value::bytes(key))])),
+        _ if key == settings::KEY => Ok(Value::Fields(vec![("row", Value::bytes(key))])),
+        _ => Err(no_key()),
     }
 }
 
@@ -45,9 +46,9 @@ pub(in crate::tokens) fn row(table: Table, bytes: &[u8]) -> Told {
             })
         }
         HISTORY_SETTINGS => settings::decode(bytes).map(|history| rules(&history)),
-        _ => return Err("this release does not know the table".to_owned()),
+        _ => return Err(Untold::unknown_table()),
     };
-    read.map_err(|error| error.to_string())
+    Ok(read?)
 }
 
 fn candle(state: candle::CandleState<'_>) -> Value {

@@ -3,7 +3,7 @@
 use super::key::{SeenKey, check_name};
 use super::row::{decode_seen, decode_source};
 use super::{SOURCES, SyncEnd};
-use crate::codec::{Told, Value, no_key};
+use crate::codec::{Told, Untold, Value, no_key};
 use crate::engine::Table;
 
 pub(in crate::tokens) fn key(table: Table, key: &[u8]) -> Told {
@@ -15,15 +15,15 @@ pub(in crate::tokens) fn key(table: Table, key: &[u8]) -> Told {
     Ok(Value::Fields(fields.into()))
 }
 
-fn source(key: &[u8]) -> Result<&str, String> {
+fn source(key: &[u8]) -> Result<&str, Untold> {
     let name = std::str::from_utf8(key).map_err(|_| no_key())?;
-    check_name("source", name).map_err(|error| error.to_string())?;
+    check_name("source", name)?;
     Ok(name)
 }
 
 pub(in crate::tokens) fn row(table: Table, key: &[u8], bytes: &[u8]) -> Told {
     if table != SOURCES {
-        let seen = decode_seen(bytes).map_err(|error| error.to_string())?;
+        let seen = decode_seen(bytes)?;
         return Ok(Value::Fields(vec![
             ("session", Value::Number(seen.session)),
             ("refused", Value::Flag(seen.refused)),
@@ -31,7 +31,7 @@ pub(in crate::tokens) fn row(table: Table, key: &[u8], bytes: &[u8]) -> Told {
         ]));
     }
     let source = source(key).unwrap_or("a source");
-    let session = decode_source(source, bytes).map_err(|error| error.to_string())?;
+    let session = decode_source(source, bytes)?;
     let counts = session.counts;
     let ended = session.ended.map(|(at, end)| {
         let how = match end {
