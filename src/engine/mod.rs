@@ -23,6 +23,7 @@ mod model_checking;
 mod offline;
 mod open;
 mod options;
+mod outline;
 mod pressure;
 mod read;
 mod recover;
@@ -62,6 +63,7 @@ pub(crate) use offline::{BaseAlone, Offline, verdict};
 pub(crate) use open::{Opening, open};
 pub use options::Background;
 pub(crate) use options::{EngineOptions, MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES};
+pub(crate) use outline::outline;
 pub(crate) use read::{KeyRange, Reader, Scan};
 #[cfg(feature = "simulation")]
 pub(crate) use recover::anchor;

@@ -7,6 +7,7 @@ mod at;
 mod diff;
 mod guarded;
 mod log;
+mod outline;
 mod repair;
 mod rows;
 mod verify;
@@ -32,6 +33,7 @@ pub use log::{
     BreakVerdict, Log, LogBase, LogBreak, LogCommit, LogEntries, LogEntry, LogFault, LogReversed,
     LogSegment, LogVerdict, RowChange, SegmentEnd, StoreVerdict,
 };
+pub use outline::{FileOutline, Outline};
 pub use repair::Repair;
 pub use rows::{DecodedRow, KnownAssets, decode_row};
 pub use verify::{Flaw, Severity, Verification, verify, verify_on};

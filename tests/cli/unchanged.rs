@@ -183,17 +183,99 @@ fn a_store_in_use() {
     bot.close().unwrap();
 }
 
-/// A store of another format version is told as such, and not as damaged.
-#[test]
-fn a_store_of_another_version() {
-    let place = Place::new();
-    Scene::closed(&place);
-    let segment = last_segment(&place.store());
-    let mut bytes = fs::read(&segment).unwrap();
-    bytes[8] = 9;
+/// Rewrites what the base says of itself, with another version and the right checksums.
+fn set_base_version(base: &Path, version: u8) {
+    use redb::ReadableTable;
+    const META: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("meta");
+    let database = redb::Database::open(base).unwrap();
+    let writing = database.begin_write().unwrap();
+    {
+        let mut table = writing.open_table(META).unwrap();
+        let mut bytes = table.get("meta").unwrap().unwrap().value().to_vec();
+        bytes[0] = version;
+        let end = bytes.len() - 4;
+        let crc = crc32fast::hash(&bytes[..end]).to_le_bytes();
+        bytes[end..].copy_from_slice(&crc);
+        table.insert("meta", &*bytes).unwrap();
+    }
+    writing.commit().unwrap();
+}
+
+fn set_segment_version(segment: &Path, version: u8) {
+    let mut bytes = fs::read(segment).unwrap();
+    bytes[8] = version;
     let crc = crc32fast::hash(&bytes[..76]).to_le_bytes();
     bytes[76..80].copy_from_slice(&crc);
-    fs::write(&segment, bytes).unwrap();
-    place.run(&["verify"]).exits(5).says("version 9");
-    all(&place, &[5]);
+    fs::write(segment, bytes).unwrap();
+}
+
+/// A store of another format version, older or newer, is told as such, and not as damaged: every command
+/// answers 5 with the version found and the one that it reads, and writes nothing. `info` alone tells what
+/// can be told.
+#[test]
+fn a_store_of_another_version() {
+    for (version, in_base) in [(0, false), (2, false), (9, false), (0, true), (2, true)] {
+        let place = Place::new();
+        Scene::closed(&place);
+        let store = place.store();
+        if in_base {
+            set_base_version(&store.join("base.redb"), version);
+        } else {
+            set_segment_version(&last_segment(&store), version);
+        }
+        let before = place.bytes();
+        let refused = |ran: &Ran| {
+            ran.exits(5).says(&format!("version {version}")).says("reads version 1");
+        };
+        let to = place.directory.path().join("to");
+        let list = place.file("list.json", r#"[{"address":"A","chain":"solana"}]"#);
+        let with_directory: [&[&str]; 8] = [
+            &["wal", "list"],
+            &["wal", "dump"],
+            &["wal", "stats"],
+            &["wal", "verify"],
+            &["verify"],
+            &["repair", "--dry-run"],
+            &["repair", "--write"],
+            &["export", "all"],
+        ];
+        for command in with_directory {
+            refused(&Ran::of(highwater().args(command).arg(&store)));
+        }
+        refused(&Ran::of(highwater().arg("diff").arg(&store).args(["0", "1"])));
+        refused(&Ran::of(highwater().arg("backup").args([&store, &to])));
+        for command in READS {
+            refused(&place.run(command));
+        }
+        let more: [&[&str]; 8] = [
+            &["accounts", "--at", "1"],
+            &["history", "BONK"],
+            &["tokens", "show", "BONK"],
+            &["tokens", "pumps"],
+            &["tokens", "stale", "lists"],
+            &["tokens", "missing"],
+            &["maintain"],
+            &["replay", "--reference", "USD:2"],
+        ];
+        for command in more {
+            refused(&place.run(command));
+        }
+        let import = ["import", "tokens", "--source", "lists", "--filter", "all"];
+        let import = import.map(std::ffi::OsStr::new).into_iter().chain([list.as_os_str()]);
+        refused(&place.run(&import.collect::<Vec<_>>()));
+        let info = place.run(&["info"]);
+        info.exits(0).says("use the release that wrote it");
+        assert!(info.out.contains(&format!("version {version}")), "{}", info.out);
+        assert!(info.out.contains("this program reads version 1"), "{}", info.out);
+        let line = &place.run(&["info", "--json"]).exits(0).lines()[0];
+        assert_eq!((&line["kind"], &line["supported"]), (&"other_version".into(), &1.into()));
+        assert_eq!(line["store_id"].as_str().map(str::len), Some(32), "{line}");
+        let files = line["files"].as_array().unwrap();
+        let of = |version: u64| files.iter().filter(|file| file["version"] == version).count();
+        assert_eq!(of(version.into()), 1, "{line}");
+        assert_eq!(of(1), files.len() - 1, "{line}");
+        let bytes = files.iter().map(|file| file["bytes"].as_u64().unwrap()).sum::<u64>();
+        assert!(bytes > 0 && line["disk_bytes"] == bytes, "{line}");
+        assert!(place.bytes() == before && !to.exists());
+    }
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comfy_table::CellAlignment;
-use highwater::inspect::{LogEnd, Place, Report, Segment, TableRows};
+use highwater::inspect::{FileOutline, LogEnd, Outline, Place, Report, Segment, TableRows};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::failure::{Failure, one_line};
-use crate::print::{Form, counted, facts, json_line, table};
+use crate::print::{Form, counted, facts, json_line, note, table};
 use crate::store_argument::{StoreArgument, existing};
 use crate::time::rfc3339;
 
@@ -19,10 +19,12 @@ Examples:
   highwater info /tmp/demo
   highwater info --store /tmp/demo --json | jq .last_lsn
 
+Of a store of another version it tells the files with their lengths and versions, and whose it is where \
+a file of this version says so; no other command reads such a store.
+
 Exit codes: 0 sound, which includes a store that was not closed and that the next opening \
-recovers; 1 an error of the machine; 2 the log ends in a torn tail, which is not known to have been synced \
-and which the next opening leaves out; 3 acknowledged data is damaged; 4 is reserved; 5 locked, or \
-of an unknown version.";
+recovers, and one of another version; 1 an error of the machine; 2 the log ends in a torn tail, which is not known to have been synced \
+and which the next opening leaves out; 3 acknowledged data is damaged; 4 is reserved; 5 locked.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -44,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let form = Form::from_flag(arguments.json);
     let report = match Report::read(directory) {
         Ok(report) => report,
+        Err(highwater::Error::Version { .. }) => return outline(directory, form, out),
         Err(error) => {
             if form == Form::Json && error.is_corrupt() {
                 json_line(out, &Damage::new(&error))?;
@@ -63,6 +66,46 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         return Err(Failure::TornTail);
     }
     Ok(())
+}
+
+/// What can be told of a store of another version, as one line of JSON.
+#[derive(Serialize)]
+struct OutlineLine<'a> {
+    kind: &'static str,
+    store_id: Option<&'a str>,
+    supported: u32,
+    disk_bytes: u64,
+    files: &'a [FileOutline],
+}
+
+/// Tells of a store of another version what can be told of it.
+fn outline(directory: &Path, form: Form, out: &mut impl Write) -> Result<(), Failure> {
+    let outline = Outline::read(directory).map_err(Failure::of_store(directory))?;
+    let Outline { store_id, supported, files, .. } = &outline;
+    let (store_id, disk_bytes) = (store_id.as_deref(), outline.bytes());
+    if form == Form::Json {
+        let (kind, supported) = ("other_version", *supported);
+        return Ok(json_line(out, &OutlineLine { kind, store_id, supported, disk_bytes, files })?);
+    }
+    let version = |file: &FileOutline| {
+        file.version.map_or_else(|| "of no version that can be read".to_owned(), version_words)
+    };
+    let all = [
+        ("store", directory.display().to_string()),
+        ("store id", store_id.unwrap_or("unknown").to_owned()),
+        ("format", format!("another version: this program reads version {supported}")),
+        ("on disk", HumanBytes(disk_bytes).to_string()),
+    ];
+    let of_files = files.iter().map(|file| {
+        ("file", format!("{} {}, {}", file.file, HumanBytes(file.bytes), version(file)))
+    });
+    facts(out, &all.into_iter().chain(of_files).collect::<Vec<_>>())?;
+    note("no other command reads this store: use the release that wrote it");
+    Ok(())
+}
+
+fn version_words(version: u32) -> String {
+    format!("version {version}")
 }
 
 /// The report as one line of JSON.

@@ -24,7 +24,8 @@
 use super::error::{Damage, Error};
 use crate::engine::row::Lsn;
 
-const VERSION: u32 = 1;
+/// The version of a base that this release reads and writes.
+pub(crate) const VERSION: u32 = 1;
 const MAX_CHECKPOINT: Lsn = 1 << 62;
 
 /// What the base says about itself.

@@ -31,7 +31,7 @@ pub(crate) use error::is_guarded;
 pub use error::{Damage, Error};
 #[cfg(feature = "simulation")]
 pub(crate) use meta::recode as recode_meta;
-pub(crate) use meta::{Meta, SegmentMark};
+pub(crate) use meta::{Meta, SegmentMark, VERSION};
 pub(crate) use row::BaseRow;
 pub(crate) use snapshot::BaseSnapshot;
 

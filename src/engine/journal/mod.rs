@@ -48,7 +48,9 @@ pub(crate) use reader::{Break, Fault, SegmentReader, Step};
 pub(crate) use restart::{Measure, Restart};
 pub(crate) use room::{Room, RoomOptions};
 pub(crate) use salvage::{Salvage, salvage};
-pub(crate) use scan::{Anchor, Batch, Ending, Findings, SteppedOver, belongs_to_a_store, scan};
+pub(crate) use scan::{
+    Anchor, Batch, Ending, Findings, SteppedOver, belongs_to_a_store, scan, stated,
+};
 pub(crate) use segment::{DIRECTORY, Listing, Segment, old_name, wal_name};
 
 /// Who may use which room.

@@ -182,6 +182,19 @@ fn check_anchor(opened: &[Opened], anchor: &Anchor) -> Result<(), Error> {
     }
 }
 
+/// A version, and the store that a file is of where that version is known.
+pub(crate) type Stated = (u32, Option<[u8; 16]>);
+
+/// The version that the header of a segment states and, where that is known, whose it is; none where the
+/// header is damaged.
+pub(crate) fn stated(disk: &dyn Disk, name: &str) -> Result<Option<Stated>, Error> {
+    let (file, len) = open_file(disk, name)?;
+    let mut window = Window::new(name.to_owned(), file, len);
+    let header = window.bytes(0, SEGMENT_HEADER_LEN)?.and_then(SegmentHeader::decode);
+    let id = |header: &SegmentHeader| (header.version == VERSION).then_some(header.store_id);
+    Ok(header.map(|header| (header.version, id(&header))))
+}
+
 /// Opens a segment whose header is right in all respects.
 pub(super) fn open_segment(disk: &dyn Disk, number: u64, anchor: &Anchor) -> Result<Opened, Error> {
     let name = wal_name(number);
