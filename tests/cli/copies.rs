@@ -103,6 +103,46 @@ fn what_is_loaded_is_what_was_exported() {
     run(&["export", "nonsense"], &[&place.store()]).exits(1).says("nonsense");
 }
 
+/// Beside the bytes stands what they say, in words; without these words, or with any others, the same store
+/// is loaded.
+#[test]
+fn what_a_row_says_in_words_is_for_people() {
+    let place = Place::new();
+    Scene::closed(&place);
+    let whole = export(&place.store(), "jsonl");
+    let lines: Vec<serde_json::Value> =
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows = || lines.iter().filter(|line| line["kind"] == "row");
+    assert!(rows().all(|line| line["readable"]["key"].is_object()), "{whole}");
+    let cash = rows().find(|line| line["table"] == "accounts").unwrap();
+    assert_eq!(cash["readable"]["key"]["account"], "main");
+    assert_eq!(cash["readable"]["row"]["balance"]["of"], "fiat/USD");
+    let csv = export(&place.store(), "csv");
+    let row = csv.lines().find(|line| line.starts_with("accounts,")).unwrap();
+    assert!(row.contains(",\"accounts: account main"), "{row}");
+    assert!(csv.lines().all(|line| line.split(',').count() >= 4), "{csv}");
+
+    let bare = |format: &str| {
+        run(&["export", "all", "--bare", "--format", format], &[&place.store()])
+            .exits(0)
+            .out
+            .clone()
+    };
+    assert!(!bare("jsonl").contains("readable"));
+    assert!(bare("csv").lines().all(|line| line.split(',').count() == 3));
+    let lies = whole.replace("\"account\":\"main\"", "\"account\":[1,{\"row\":\"ff\"}]");
+    assert_ne!(lies, whole);
+    for (name, text) in [("bare.jsonl", bare("jsonl")), ("bare.csv", bare("csv")), ("lies", lies)] {
+        let file = place.file(name, text);
+        let copy = place.directory.path().join(format!("of-{name}"));
+        run(&["load"], &[&file, &copy]).exits(0);
+        let again = export(&copy, "jsonl");
+        let differ = whole.lines().zip(again.lines()).filter(|(old, new)| old != new);
+        assert_eq!(differ.count(), 1, "{name}: more than the first line differs");
+        assert_eq!(whole.lines().count(), again.lines().count());
+    }
+}
+
 /// A line that is wrong, a row that is missing, a file that is cut: nothing is made of any of them, and
 /// the line is named.
 #[test]
@@ -134,6 +174,12 @@ fn nothing_is_made_of_a_wrong_export() {
     refused("identity", &changed(3, "@identity,ff,"), 1).says(":4: its identity is of no mode");
     let long = format!("tokens,{},00", "00".repeat(2_000));
     refused("long", &changed(20, &long), 1).says(":21: ");
+
+    // A row that its table cannot hold, whatever its checksum.
+    let row = whole.iter().position(|line| line.starts_with("accounts,")).unwrap();
+    let cells: Vec<&str> = whole[row].splitn(4, ',').collect();
+    let cut = format!("accounts,{},{}", cells[1], &cells[2][..cells[2].len() - 2]);
+    refused("cut row", &changed(row, &cut), 3).says("accounts");
 
     // A row of the ledger is gone, and the count says so: the books contradict themselves.
     let at = whole.iter().position(|line| line.starts_with("accounts,")).unwrap();

@@ -3,15 +3,17 @@
 //!
 //! ```text
 //! JSON lines                                                   CSV
-//! {"kind":"store","format":1,"store_id":"..","identity":"..",  table,key,row
-//!  "last_lsn":9,"last_micros":..,"segment":3}                  @format,1,
-//!                                                              @store_id,..,   and so on
-//! {"kind":"row","table":"tokens","key":"..","row":".."}        tokens,..,..
-//! {"kind":"end","rows":1}                                      @end,1,
+//! {"kind":"store","format":1,"store_id":"..","identity":"..",  table,key,row,readable
+//!  "last_lsn":9,"last_micros":..,"segment":3}                  @format,1,,
+//!                                                              @store_id,..,,   and so on
+//! {"kind":"row","table":"tokens","key":"..","row":"..",        tokens,..,..,".."
+//!  "readable":{"key":..,"row":..}}
+//! {"kind":"end","rows":1}                                      @end,1,,
 //! ```
 //!
 //! Keys and rows are hex digits: the bytes as they are stored, so that what is loaded is what was
-//! exported. Fields that are not known are passed over.
+//! exported. What they say in words stands beside them (`readable`) unless it is left out, and is passed
+//! over when they are loaded, as fields that are not known are.
 
 pub(crate) mod export;
 mod lines;
