@@ -299,7 +299,7 @@ impl Faults {
         self.add(Weight::Damage, base::FILE_NAME, None, &damage);
         let Some(fault) = self.all.last_mut() else { return };
         match damage {
-            Damage::Row { table, key } => {
+            Damage::Row { table, key } | Damage::Order { table, key } => {
                 (fault.table, fault.row) = (Some(table), Some((table, key)));
             }
             Damage::Rows { table, .. } => fault.table = Some(table),

@@ -93,6 +93,13 @@ pub enum Damage {
         /// The row's key.
         key: Box<[u8]>,
     },
+    /// A row stands where its key does not belong, so that others may be out of reach.
+    Order {
+        /// The row's table.
+        table: Table,
+        /// The row's key.
+        key: Box<[u8]>,
+    },
     /// A table says it holds another number of rows than can be reached.
     Rows {
         /// The table.
@@ -127,8 +134,12 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Row { table, key } => {
-                write!(f, "in table {}, the row with key {} ", table.0, Hex(key))?;
-                f.write_str("does not match its checksum")
+                write_row(f, *table, key)?;
+                f.write_str(" does not match its checksum")
+            }
+            Self::Order { table, key } => {
+                write_row(f, *table, key)?;
+                f.write_str(" is out of order: the tree leads elsewhere than it did")
             }
             Self::Rows { table, recorded, reached } => write!(
                 f,
@@ -191,6 +202,10 @@ pub(super) fn guarded_in<T>(
     call: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
     guarded(call).map_err(|error| error.in_table(table, None))
+}
+
+fn write_row(f: &mut fmt::Formatter<'_>, table: Table, key: &[u8]) -> fmt::Result {
+    write!(f, "in table {}, the row with key {}", table.0, Hex(key))
 }
 
 /// Calls into redb. A panic in there becomes [`Error::Corrupt`].

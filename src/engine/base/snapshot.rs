@@ -79,7 +79,7 @@ impl BaseSnapshot {
             Some(rows) => Some(guarded_in(table, || Ok(rows.range_owned::<&[u8]>(bounds)?))?),
             None => None,
         };
-        Ok(BaseRange { table, rows })
+        Ok(BaseRange { table, rows, left: Left::default() })
     }
 
     /// Reads every row, checks it against its CRC, and each table against its number of rows, and goes
@@ -170,22 +170,58 @@ type KeyedRow = (Box<[u8]>, BaseRow);
 
 /// The rows of a range of a table of the base. It owns what it reads from, and yields nothing
 /// more after an error.
+///
+/// The keys have to rise: a tree whose pages are not as they were written may lead back to where it was,
+/// and nobody checks the pages of a large base before it is read.
 pub(crate) struct BaseRange {
     table: Table,
     rows: Option<RowRange>,
+    left: Left,
+}
+
+/// Which keys may still come: those between what was drawn from the front and from the back.
+#[derive(Debug, Default)]
+struct Left {
+    front: Option<Vec<u8>>,
+    back: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
+
+impl Left {
+    /// Whether `key` may come from that end. If so it may not come again.
+    fn take(&mut self, end: End, key: &[u8]) -> bool {
+        let is_left = self.front.as_deref().is_none_or(|front| front < key)
+            && self.back.as_deref().is_none_or(|back| key < back);
+        if is_left {
+            let edge = match end {
+                End::Front => &mut self.front,
+                End::Back => &mut self.back,
+            };
+            let edge = edge.get_or_insert_default();
+            edge.clear();
+            edge.extend_from_slice(key);
+        }
+        is_left
+    }
 }
 
 impl BaseRange {
     /// A range without rows.
     pub(super) fn empty(table: Table) -> Self {
-        Self { table, rows: None }
+        Self { table, rows: None, left: Left::default() }
     }
 
     fn step(
         &mut self,
+        end: End,
         advance: impl FnOnce(&mut RowRange) -> Option<Result<StoredEntry, redb::StorageError>>,
     ) -> Option<Result<KeyedRow, Error>> {
-        let table = self.table;
+        let (table, left) = (self.table, &mut self.left);
         let rows = self.rows.as_mut()?;
         let step = guarded_in(table, || {
             let Some(entry) = advance(rows) else {
@@ -193,6 +229,9 @@ impl BaseRange {
             };
             let (key, stored) = entry?;
             let row = BaseRow::checked(table, key.value(), stored)?;
+            if !left.take(end, key.value()) {
+                return Err(Error::corrupt(Damage::Order { table, key: key.value().into() }));
+            }
             Ok(Some((key.value().into(), row)))
         })
         .transpose();
@@ -207,12 +246,29 @@ impl Iterator for BaseRange {
     type Item = Result<KeyedRow, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step(RowRange::next)
+        self.step(End::Front, RowRange::next)
     }
 }
 
 impl DoubleEndedIterator for BaseRange {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.step(RowRange::next_back)
+        self.step(End::Back, RowRange::next_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each key comes once, from whichever end, and the two ends do not pass each other.
+    #[test]
+    fn keys_rise_from_the_front_and_fall_from_the_back() {
+        let mut left = Left::default();
+        assert!(left.take(End::Front, b"b") && left.take(End::Back, b"y"));
+        for key in [b"a", b"b", b"y", b"z"] {
+            assert!(!left.take(End::Front, key) && !left.take(End::Back, key));
+        }
+        assert!(left.take(End::Back, b"n") && !left.take(End::Front, b"o"));
+        assert!(left.take(End::Front, b"m") && !left.take(End::Back, b"m"));
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the base: round trips, damage, a failing disk, and handles after one another.
 
+use super::snapshot::BaseRange;
 use super::testing::{Content, TestFile, meta, new_file, open};
 use super::*;
 use std::collections::BTreeMap;
@@ -524,4 +525,54 @@ fn only_numbered_tables_hold_rows() {
     for name in ["meta", "rows-1", "rows-+01", "rows-256", "rows-0001", "rows-"] {
         assert_eq!(row::table_of(name), None, "{name}");
     }
+}
+
+/// A page that leads back to where a scan was. Nobody checks the pages of a large base before they are read,
+/// so a scan has to notice by itself: it ends, and hands out no key twice. Every number of a page in a
+/// branch of the tree is put in the place of every other.
+#[test]
+fn a_tree_that_leads_back_ends_every_scan() {
+    let file = new_file();
+    let base = open(&file);
+    let rows = (0..400_u16).map(|number| (Table(1), number.to_be_bytes(), Some([7; 100])));
+    base.apply(&meta(1), rows, &mut || ()).unwrap();
+    base.close().unwrap();
+    let bytes: Vec<u8> = file.content().bytes().collect();
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let branches = (4096..bytes.len()).step_by(4096).filter(|page| bytes[*page] == 2);
+    let numbers = branches.map(|page| {
+        let words = (page + 8..page + 4096).step_by(8);
+        words.filter(|at| (1..1 << 16).contains(&word(*at))).collect::<Vec<_>>()
+    });
+    let numbers: Vec<Vec<usize>> = numbers.collect();
+    let (mut led_back, mut tried) = (0, 0);
+    for page in &numbers {
+        for (from, to) in page.iter().flat_map(|from| page.iter().map(move |to| (*from, *to))) {
+            let mut content = file.content();
+            content.write(to, &bytes[from..from + 8]);
+            let Ok(base) = Base::open(TestFile::new(content), 1 << 20, Integrity::Trust) else {
+                continue;
+            };
+            let Ok(snapshot) = base.snapshot() else { continue };
+            let ends =
+                [|rows: &mut BaseRange| rows.next(), |rows: &mut BaseRange| rows.next_back()];
+            for step in ends {
+                let Ok(mut rows) = snapshot.range(Table(1), EVERYTHING) else { continue };
+                let drawn: Vec<_> = std::iter::from_fn(|| step(&mut rows)).take(1_000).collect();
+                assert!(drawn.len() <= 401, "a scan of 400 rows does not end");
+                let keys: Vec<_> = drawn.iter().flatten().map(|(key, _)| key.clone()).collect();
+                let rises = keys.is_sorted_by(|one, next| one < next);
+                assert!(rises || keys.is_sorted_by(|one, next| one > next), "a key came twice");
+                let order = |row: &Result<_, Error>| {
+                    matches!(
+                        row,
+                        Err(Error::Corrupt { damage: Damage::Order { table: Table(1), .. } })
+                    )
+                };
+                led_back += usize::from(drawn.iter().any(order));
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 50 && led_back > 10, "{led_back} of {tried}");
 }
