@@ -19,6 +19,7 @@ mod cli {
     mod refused;
     mod replay;
     mod scene;
+    mod shown;
     mod state;
     mod unchanged;
     mod wal;

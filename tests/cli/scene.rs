@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use highwater::tokens::Update;
 use highwater::{
-    AccountKind, Asset, Background, Effect, Error, Failure, Fill, InProgress, Intent, Leg, Mode,
-    Money, NewPosition, OperationId, Options, ReadOnly, Store, Timestamp, TokenKey,
+    AccountKind, Asset, Background, Effect, Error, Failure, Fill, InProgress, Intent, Leg,
+    ManualClock, Mode, Money, NewPosition, OperationId, Options, ReadOnly, Store, Timestamp,
+    TokenKey,
 };
 
 use crate::cli::place::Place;
@@ -42,10 +44,12 @@ fn started(store: &Store, intent: &Intent) -> InProgress {
     store.operations().begin(intent).unwrap().into_handle().unwrap().start(store).unwrap()
 }
 
-/// Opens the store. A program that another test starts at this moment has the lock's file for an instant,
+/// Opens the store, always at the same moment of 2024-08-08. A program that another test starts at this moment has the lock's file for an instant,
 /// until it is the program.
 pub(crate) fn open(path: &Path) -> Store {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_723_161_255_342_000)));
     let options = Options::new(Mode::Paper, usd()).background(Background::Manual).seed(3);
+    let options = options.clock(clock);
     loop {
         match options.open(path) {
             Err(Error::Locked { .. }) => std::thread::yield_now(),
