@@ -52,8 +52,8 @@ use sync::{Mutex, RwLock};
 use view::View;
 use write::Writer;
 
-#[cfg(feature = "simulation")]
 pub(crate) use base::is_guarded;
+#[cfg(feature = "simulation")]
 pub(crate) use base::recode_meta;
 pub use base::{Damage, Error as BaseError};
 pub(crate) use draft::{Contents, Draft, all_rows, check_row, draw_salt};

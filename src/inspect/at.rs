@@ -70,7 +70,7 @@ pub enum StateError {
 /// let state = inspect::state_at(dir.path().join("bot"), then)?;
 /// assert_eq!(state.lsn(), then);
 /// let cash = state.ledger().all_accounts()?;
-/// assert_eq!(cash[0].total, Money::parse(&usd, "100")?);
+/// assert_eq!(cash[0].balance, Money::parse(&usd, "100")?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -55,7 +55,7 @@ fn a_refusal_is_a_line_of_json() {
     let crc = crc32fast::hash(&later[..76]);
     later[76..80].copy_from_slice(&crc.to_le_bytes());
     fs::write(&segment, later).unwrap();
-    for command in READERS {
+    for command in READERS.iter().filter(|command| **command != ["info"]) {
         let line = refusal(&run(command, &place.store()), 5, "version");
         assert_eq!((&line["found"], &line["supported"]), (&2.into(), &1.into()));
     }

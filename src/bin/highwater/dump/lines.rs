@@ -128,7 +128,9 @@ impl<R: BufRead> Lines<R> {
         let row = match said {
             Ok(Some(Said::Row(row))) => {
                 self.rows += 1;
-                return Some(readable(row));
+                let row = readable(row);
+                self.ended = row.is_err();
+                return Some(row);
             }
             Ok(Some(Said::End(rows))) => self.end(rows),
             Ok(Some(Said::Facts(_) | Said::Nothing)) => {
@@ -303,15 +305,18 @@ mod tests {
     /// Whatever is wrong with a line is said, with its number, and nothing behind it is read.
     #[test]
     fn a_wrong_line_is_told_and_ends_the_file() {
-        let row = r#"{"kind":"row","table":"tokens","key":"aa","row":"bb"}"#;
+        // The cursor `h`, set at 0 to nothing.
+        let row = r#"{"kind":"row","table":"cursors","key":"68","row":"010000"}"#;
         let end = r#"{"kind":"end","rows":1}"#;
         let (contents, rows, _) = read(&format!("{HEAD}{row}\n{end}\n"));
         assert_eq!(contents.unwrap().last_micros, -5);
-        assert_eq!(rows, [Ok(BareRow { table: 1, key: [0xaa].into(), row: [0xbb].into() })]);
+        assert_eq!(rows, [Ok(BareRow { table: 25, key: [0x68].into(), row: [1, 0, 0].into() })]);
         for (wrong, reason) in [
             (r#"{"kind":"row","table":"nowhere","key":"","row":""}"#, "no table"),
             (r#"{"kind":"row","table":"tokens","key":"a","row":""}"#, "hex digits"),
             (r#"{"kind":"row","table":"tokens","key":"aa"}"#, "missing"),
+            (r#"{"kind":"row","table":"cursors","key":"68","row":"0100"}"#, "its row cannot be"),
+            (r#"{"kind":"row","table":"cursors","key":"","row":"010000"}"#, "its key cannot be"),
             (r#"{"kind":"gift"}"#, "no kind"),
             ("noise", "no line of an export"),
             ("", "no line of an export"),
@@ -335,7 +340,7 @@ mod tests {
         for (text, reason) in [
             ("", "no export"),
             ("time,price\n1,2\n", "not the cells"),
-            ("{}\n", "no line of an export"),
+            ("{}\n", "`kind` is missing"),
             ("@format,9,\n", "format 9"),
             ("@format,1,\n@store_id,00,\n@segment,1,\n", "last_lsn"),
         ] {
