@@ -10,6 +10,8 @@
 //!   least what a restart segment vouches for;
 //! - E <= D: acknowledged data is damaged or missing, refuse. A segment is synced before the next one
 //!   is written to, so a batch of the next one says that all of this one is durable;
+//! - E > D, but the batch that should stand there begins at or below C and goes on above it, as its header says:
+//!   a checkpoint waits for its last commit to be synced, and with it the whole batch was, so as before;
 //! - E > D: the tail was never acknowledged as synced, cut; but what should stand there is at or below C
 //!   and no header in it speaks of a later commit: the base has all of it, stepped over.
 //!
@@ -421,6 +423,14 @@ impl Walk {
         self.stepped_over.push(SteppedOver { file, offset: place.offset });
     }
 
+    /// Whether the base has the first commits of a batch and not its last: it was synced as one.
+    fn was_synced(&self, header: &BatchHeader) -> bool {
+        let first = self.next..=self.checkpoint;
+        self.next > 0
+            && first.contains(&header.first_lsn)
+            && header.next_lsn() > self.checkpoint + 1
+    }
+
     /// The verdict.
     fn finish(mut self, segments: &mut [Opened]) -> Result<Findings, Error> {
         let needed = self.needed();
@@ -436,6 +446,9 @@ impl Walk {
         }
         let opened = &mut segments[segment];
         let salt = opened.header.salt;
+        if opened.window.header(offset, salt)?.is_some_and(|header| self.was_synced(&header)) {
+            return Err(Error::corrupt(&self.file(segment), offset, needed, Problem::Batch));
+        }
         let bytes = opened.window.traces_end(offset, salt, needed)? - offset;
         // What should stand here the base has, and nothing behind it is of a later commit.
         let is_covered = bytes > 0

@@ -525,6 +525,28 @@ fn a_tail_that_the_base_has() {
     }
 }
 
+/// A checkpoint in the middle of a batch says that all of it was synced: a checkpoint waits for its last commit,
+/// and a batch is synced as one. So the commits behind it were acknowledged.
+#[test]
+fn a_batch_that_the_base_has_the_beginning_of() {
+    let draft = Draft::new(1, 1).commits(1, 0).commits(3, 0);
+    let at = START + one_commit_batch_len();
+    let disk = disk_with(&[draft.clone().flipped(at + 60)]);
+    for checkpoint in [2, 3] {
+        let refused = refusal(read(&disk, &anchor(checkpoint, 1, 1)));
+        assert_eq!((refused.1, refused.2), (at, checkpoint + 1));
+    }
+    // All of it, or nothing of it that is known to be synced.
+    let found = read(&disk, &anchor(4, 1, 1)).verdict.expect("opens");
+    assert_eq!((found.ending, found.last), (Ending::Unclosed, 4));
+    let found = read(&disk, &anchor(1, 1, 1)).verdict.expect("opens");
+    assert!(matches!(found.ending, Ending::TornTail { .. }), "{:?}", found.ending);
+    // What its header said is not known.
+    let disk = disk_with(&[draft.flipped(at + 8)]);
+    let found = read(&disk, &anchor(2, 1, 1)).verdict.expect("opens");
+    assert!(matches!(found.ending, Ending::TornTail { .. }), "{:?}", found.ending);
+}
+
 /// The restart segment is the one thing that a recovery trusts. Below it lie the segments that could
 /// not be trusted, and they may say anything.
 #[test]
