@@ -42,7 +42,7 @@ fn a_filter_that_nothing_passes_says_so() {
     let place = Place::new();
     let scene = Scene::killed(&place);
     let (pending, used_up) = (scene.pending.to_string(), scene.used_up.to_string());
-    let lists: [(&[&str], &str); 9] = [
+    let lists: [(&[&str], &str); 10] = [
         (&["accounts", "--account", "vault", "--kind", "fees"], "no accounts match"),
         (&["entries", "--operation", &pending], "no entries match"),
         (&["entries", "--until", "2000-01-01T00:00:00Z"], "no entries match"),
@@ -52,6 +52,7 @@ fn a_filter_that_nothing_passes_says_so() {
         (&["ops", "list", "--key", "never used"], "no operations match"),
         (&["wal", "list", "--operation", &used_up, "--table", "tokens"], "no commits match"),
         (&["wal", "dump", "--until", "2000-01-01T00:00:00Z"], "no commits match"),
+        (&["tokens", "list", "--chain", "nowhere"], "no tokens match"),
     ];
     for (command, told) in lists {
         let ran = place.run(command);
@@ -115,7 +116,8 @@ fn what_is_no_log_is_told_as_such() {
     assert_eq!(ran.err.matches("nosuch").count(), 1, "{}", ran.err);
     let ran = run(&["wal", "verify", "store", "store"]);
     ran.exits(1).says("store is a directory: name one store");
-    for command in [&["wal", "verify"][..], &["wal", "list"], &["verify"], &["repair", "--dry-run"]]
+    for command in
+        [&["wal", "verify"][..], &["wal", "list"], &["verify"], &["info"], &["repair", "--dry-run"]]
     {
         let ran = run(&[command, &["store", "--store", "other"]].concat());
         ran.exits(1).says("--store other names a second store");

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, one_line};
 use crate::print::{Form, counted, facts, json_line, note, table};
-use crate::store_argument::{StoreArgument, existing};
+use crate::store_argument::StoreArgument;
 use crate::time::rfc3339;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -39,10 +39,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let directory = match &arguments.directory {
-        Some(directory) => existing(directory)?,
-        None => arguments.store.existing_directory()?,
-    };
+    let directory = arguments.store.or_named(arguments.directory.as_deref())?;
     let form = Form::from_flag(arguments.json);
     let report = match Report::read(directory) {
         Ok(report) => report,

@@ -130,16 +130,20 @@ fn list(arguments: &List, out: &mut impl Write) -> Result<(), Failure> {
     };
     let reading = Reading::open(&arguments.state)?;
     let mut printer = TokenPrinter::new(form);
-    let matching = reading.matching(arguments.chain.as_deref(), &arguments.prefix);
-    for (listed, token) in (0..).zip(matching) {
+    let mut listed = 0;
+    for token in reading.matching(arguments.chain.as_deref(), &arguments.prefix) {
         if listed == limit {
             note(&format!("{limit} listed, and more match: --limit 0 lists them all"));
             break;
         }
         let token = &reading.checked(token)?;
         printer.token(out, &TokenLine { token, ticks: None })?;
+        listed += 1;
     }
     printer.finish(out)?;
+    if listed == 0 && form == Form::Table {
+        note("no tokens match");
+    }
     Ok(())
 }
 

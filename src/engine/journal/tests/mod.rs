@@ -3,6 +3,7 @@
 //! A *draft* is a segment written down batch by batch, so that a test can say exactly what lies on
 //! the disk. Whole stores come from the engine itself, over a [`disk::TestDisk`].
 
+mod base_ahead;
 mod damage;
 mod disk;
 mod format;
