@@ -117,7 +117,10 @@ impl Repair {
                 let _ = writeln!(text, "commits lost: {first} to {last}");
             }
             _ => {
-                let _ = writeln!(text, "commits lost: none that the log tells of");
+                let _ = writeln!(
+                    text,
+                    "commits lost: not known, no file tells which stood behind the break"
+                );
             }
         }
         let _ = writeln!(text, "acknowledged as durable: up to {}", self.durable_lsn);

@@ -31,6 +31,40 @@ fn a_log_is_read_while_the_store_is_open() {
     assert!(Log::open(directory.path().join("nothing")).is_err());
 }
 
+/// What there is to be heard now.
+fn listen(
+    follower: &mut impl Iterator<Item = Result<LogEntry, highwater::Error>>,
+    heard: &mut Vec<u64>,
+) {
+    for entry in follower {
+        match entry.unwrap() {
+            LogEntry::Commit(commit) => heard.push(commit.lsn),
+            LogEntry::Break(found) => panic!("{found:?}"),
+            _ => {}
+        }
+    }
+}
+
+/// The next segments are made ready ahead. Whoever begins to follow while they are empty hears what still comes
+/// before them.
+#[test]
+fn a_follower_may_come_at_any_time() {
+    let disk = SimulatedDisk::new(44);
+    let store = open(&disk, 44);
+    let mut followers = Vec::new();
+    for from in 0..25 {
+        live(&store, 20 * from + 1, 15);
+        followers.push((log(&disk).follow().unwrap(), Vec::new()));
+        followers.iter_mut().for_each(|(follower, heard)| listen(follower, heard));
+    }
+    let last = *read(&disk).lsns().last().unwrap();
+    assert!(read(&disk).segments.len() > 2, "it has to go over the ends of segments");
+    for (begun, (_, heard)) in followers.iter().enumerate() {
+        assert_eq!(*heard, (1..=last).collect::<Vec<_>>(), "follower {begun}");
+    }
+    drop(store);
+}
+
 /// Whoever follows hears every commit once: over the ends of segments, a crash, and the next opening.
 #[test]
 fn a_follower_hears_every_commit_once() {
@@ -38,27 +72,18 @@ fn a_follower_hears_every_commit_once() {
     let store = open(&disk, 42);
     let mut follower = log(&disk).follow().unwrap();
     let mut heard = Vec::new();
-    let mut listen = |heard: &mut Vec<u64>| {
-        for entry in follower.by_ref() {
-            match entry.unwrap() {
-                LogEntry::Commit(commit) => heard.push(commit.lsn),
-                LogEntry::Break(found) => panic!("{found:?}"),
-                _ => {}
-            }
-        }
-    };
     for from in 0..6 {
         live(&store, 100 * from + 1, 80);
         if from == 3 {
             store.checkpoint().unwrap();
         }
-        listen(&mut heard);
+        listen(&mut follower, &mut heard);
         assert_eq!(*heard.last().unwrap(), read(&disk).lsns().into_iter().max().unwrap());
     }
     store.close().unwrap();
     let store = open(&disk, 43);
     live(&store, 1_000, 3);
-    listen(&mut heard);
+    listen(&mut follower, &mut heard);
     let last = *heard.last().unwrap();
     assert_eq!(heard, (1..=last).collect::<Vec<_>>());
     assert_eq!(last, *read(&disk).lsns().last().unwrap());

@@ -65,6 +65,7 @@ fn checked<T>(read: Result<T, processed::Error>, directory: &Path) -> Result<T, 
 /// A namespace as one line of JSON.
 #[derive(Serialize)]
 struct NamespaceLine<'a> {
+    kind: &'static str,
     namespace: &'a str,
     size: u64,
     in_flight: u64,
@@ -86,8 +87,9 @@ fn namespaces(
         let (oldest, watermark) = (oldest.map(rfc3339), watermark.map(rfc3339));
         let name = &*namespace.name;
         if form == Form::Json {
+            let (kind, namespace) = ("namespace", name);
             let line =
-                NamespaceLine { namespace: name, size, in_flight, pruned, oldest, watermark };
+                NamespaceLine { kind, namespace, size, in_flight, pruned, oldest, watermark };
             json_line(out, &line)?;
             continue;
         }
@@ -110,6 +112,7 @@ struct Found<'a> {
 /// A claim as one line of JSON.
 #[derive(Serialize)]
 struct ClaimLine<'a> {
+    kind: &'static str,
     namespace: &'a str,
     key: String,
     key_hex: String,
@@ -144,6 +147,7 @@ impl Found<'_> {
             }
             let StoredClaim { key, record, .. } = checked(claim, self.directory)?;
             let line = ClaimLine {
+                kind: "claim",
                 namespace: self.namespace,
                 key: key.escape_ascii().to_string(),
                 key_hex: key.iter().map(|byte| format!("{byte:02x}")).collect(),

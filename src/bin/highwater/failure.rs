@@ -239,7 +239,7 @@ fn of_store(directory: &Path, error: &highwater::Error) -> String {
 fn of_reach(error: &highwater::inspect::StateError) -> &'static str {
     match error {
         highwater::inspect::StateError::BeyondLog { .. } => {
-            "; a bot whose `Options::keep_log` is more keeps more"
+            "; a bot whose `Options::keep_log` is more keeps more, and `highwater wal verify` tells whether what is kept is whole"
         }
         _ => "; `highwater wal list --reverse` lists the commits",
     }

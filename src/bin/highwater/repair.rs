@@ -99,14 +99,20 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
         true => Failure::BeyondRepair { source: error },
         false => failed(error),
     })?;
-    let listed = match plan.is_needed {
+    let lost = match plan.is_needed {
         true => list_lost(directory, &plan, form, out)?,
-        false => 0,
+        false => Lost::default(),
     };
-    let repair = match arguments.write {
+    let mut repair = match arguments.write {
         true => Repair::run(directory, SystemClock.now()).map_err(&failed)?,
         false => plan,
     };
+    // What can be read tells more than what was known to be synced.
+    if let Some(last) = lost.last {
+        repair.first_lost.get_or_insert(repair.last_lsn + 1);
+        repair.last_lost = repair.last_lost.max(Some(last));
+    }
+    let listed = lost.listed;
     let written = arguments.write && repair.is_needed;
     match form {
         Form::Json => json_line(out, &RepairLine::new(&repair, written, listed))?,
@@ -118,16 +124,24 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     }
 }
 
+/// What can be read and is lost all the same.
+#[derive(Default)]
+struct Lost {
+    listed: u64,
+    /// The last of them.
+    last: Option<u64>,
+}
+
 /// Lists the commits behind the damage that can be read: all of them are lost with those that cannot.
 fn list_lost(
     directory: &Path,
     plan: &Repair,
     form: Form,
     out: &mut impl Write,
-) -> Result<u64, Failure> {
+) -> Result<Lost, Failure> {
     let failed = Failure::of_store(directory);
     let log = Log::open(directory).map_err(&failed)?;
-    let mut listed = 0;
+    let Lost { mut listed, mut last } = Lost::default();
     let is_lost = |commit: &LogCommit| {
         commit.lsn > plan.last_lsn && commit.behind != Some(BreakVerdict::TornTail)
     };
@@ -137,6 +151,7 @@ fn list_lost(
             continue;
         }
         listed += 1;
+        last = last.max(Some(commit.lsn));
         if listed > LISTED {
             continue;
         }
@@ -149,7 +164,7 @@ fn list_lost(
     if form == Form::Table && listed > LISTED {
         writeln!(out, "... and {}", counted(listed - LISTED, "more commit"))?;
     }
-    Ok(listed)
+    Ok(Lost { listed, last })
 }
 
 fn print(
@@ -167,7 +182,7 @@ fn print(
             let count = HumanCount(last - first + 1);
             format!("{first} to {last}, {count} of them; those that can be read are listed above")
         }
-        _ => "none that the log tells of".to_owned(),
+        _ => "not known: no file tells which commits stood behind the break".to_owned(),
     };
     let kept = match &repair.kept_in {
         Some(kept) => directory.join(kept).display().to_string(),

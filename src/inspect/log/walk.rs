@@ -48,6 +48,18 @@ struct Current {
     segment: LogSegment,
     planned: Planned,
     index: usize,
+    /// Whether its end was looked at once more because later segments had commits already.
+    was_read_again: bool,
+}
+
+/// What to do where a segment has room and no end.
+enum AtRoom {
+    /// More comes here.
+    Wait,
+    /// Its end has come since it was looked at.
+    Again,
+    /// That is all there is of it.
+    GoOn,
 }
 
 impl LogEntries {
@@ -105,10 +117,38 @@ impl LogEntries {
         Ok(true)
     }
 
-    /// Whether the segment that is being read is one that more may come into.
-    fn waits_in(&self, current: &Current) -> bool {
+    /// Whoever writes makes the next segments ready ahead. As long as they are empty, what comes next comes into
+    /// the one before them; once they are not, that one has its end.
+    fn at_room(&mut self, current: &mut Current) -> Result<AtRoom, Error> {
         let is_left = matches!(current.segment.end, SegmentEnd::Continued { .. });
-        self.follows && self.index == self.planned.len() && !is_left
+        if is_left || !(self.follows || self.is_in_use) {
+            return Ok(AtRoom::GoOn);
+        }
+        if self.has_more_ahead()? {
+            let again = !std::mem::replace(&mut current.was_read_again, true);
+            return Ok(if again { AtRoom::Again } else { AtRoom::GoOn });
+        }
+        if !self.follows {
+            return Ok(AtRoom::GoOn);
+        }
+        // They are found once more by what announces them.
+        self.planned.truncate(self.index);
+        Ok(AtRoom::Wait)
+    }
+
+    /// Whether a later segment has anything in it.
+    fn has_more_ahead(&self) -> Result<bool, Error> {
+        for planned in &self.planned[self.index..] {
+            if planned.restart_lsn != 0 {
+                return Ok(true);
+            }
+            let Some(mut reader) = plan::open(&planned.source, None)? else { continue };
+            let first = reader.first_lsn();
+            if first.map_err(|error| plan::named(error, &planned.source.label))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Nothing more for now in the last segment, unless an opening began a new one meanwhile.
@@ -209,7 +249,7 @@ impl LogEntries {
         if !goes_on {
             self.next = 0;
         }
-        let mut current = Current { reader, segment, planned, index };
+        let mut current = Current { reader, segment, planned, index, was_read_again: false };
         for (fault, place) in self.faults_of_header(&current, salt.map(|(_, salt)| salt)) {
             let checksums = current.reader.header_checksums();
             let checksums = checksums.filter(|_| fault == LogFault::SegmentHeader);
@@ -266,7 +306,6 @@ impl LogEntries {
 
     fn read(&mut self, mut current: Current) -> Result<(), Error> {
         let label = current.planned.source.label.clone();
-        let waits = self.waits_in(&current);
         let step = current.reader.step().map_err(|error| plan::named(error, &label))?;
         match step {
             Step::Commits { offset, header, commits } => {
@@ -304,8 +343,16 @@ impl LogEntries {
                 };
             }
             Step::Break(found) => self.take_break(&mut current, &found)?,
-            Step::Room if waits => return self.wait_in(current),
             Step::Room => {
+                match self.at_room(&mut current)? {
+                    AtRoom::Wait => return self.wait_in(current),
+                    AtRoom::Again => {
+                        current.reader.refresh();
+                        self.current = Some(current);
+                        return Ok(());
+                    }
+                    AtRoom::GoOn => {}
+                }
                 if current.segment.used_bytes == 0 {
                     current.segment.used_bytes = current.reader.offset();
                 }
@@ -330,19 +377,27 @@ impl LogEntries {
 
     fn take_break(&mut self, current: &mut Current, found: &Break) -> Result<(), Error> {
         let is_tail = found.is_tail;
-        let is_last = self.index == self.planned.len();
         let Break { offset, bytes, .. } = *found;
         if is_tail {
             current.segment.used_bytes = offset;
         }
-        if is_tail && is_last && (self.is_in_use || self.follows) {
-            // What is being appended.
-            if self.follows {
-                current.reader.seek(offset);
-                current.reader.refresh();
-                self.is_idle = true;
+        if is_tail && (self.is_in_use || self.follows) {
+            match self.at_room(current)? {
+                // What is being appended.
+                AtRoom::Wait => {
+                    current.reader.seek(offset);
+                    current.reader.refresh();
+                    self.is_idle = true;
+                    return Ok(());
+                }
+                AtRoom::Again => {
+                    current.reader.seek(offset);
+                    current.reader.refresh();
+                    return Ok(());
+                }
+                AtRoom::GoOn if !self.has_more_ahead()? => return Ok(()),
+                AtRoom::GoOn => {}
             }
-            return Ok(());
         }
         let recovered = current.planned.recovered;
         let is_left_out = found.first >= recovered || is_tail && found.first == 0;
@@ -398,7 +453,10 @@ impl LogEntries {
             return Ok(BreakVerdict::Covered);
         }
         let needed = found.first.max(checkpoint + 1);
-        let is_acknowledged = needed <= whole.durable || later.is_some();
+        // A segment has its length before anything is written into it.
+        let file_len = current.reader.file_len();
+        let is_cut = current.reader.header().is_some_and(|header| header.file_len > file_len);
+        let is_acknowledged = needed <= whole.durable || later.is_some() || is_cut;
         Ok(if is_acknowledged { BreakVerdict::Damage } else { BreakVerdict::TornTail })
     }
 

@@ -77,6 +77,9 @@ impl Engine for Highwater {
             ("checkpoint_rows", stats.checkpoint_rows),
             ("base_bytes_written", stats.base_bytes_written),
             ("writes_waited", stats.writes_waited),
+            ("memory_wait_us", stats.longest_memory_wait_micros),
+            ("lock_wait_us", stats.longest_lock_wait_micros),
+            ("turn_wait_us", stats.longest_turn_wait_micros),
         ]
         .map(|(name, figure)| (name, figure as f64))
         .to_vec()
