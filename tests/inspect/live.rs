@@ -4,6 +4,7 @@ use highwater::inspect::{Log, LogBase, LogEntry, StoreVerdict};
 
 use super::world::{live, log, open, options, read};
 use highwater::disk::SimulatedDisk;
+use highwater::{Durability, Store, Timestamp, TokenKey, Update};
 
 /// The lock belongs to the bot. The log can be read all the same, and a clean answer comes out.
 #[test]
@@ -45,6 +46,22 @@ fn listen(
     }
 }
 
+/// Prices that become one batch: planned as one for each, they may need the next segment and then leave it empty.
+fn commit_together(store: &Store, from: u64, prices: u64) {
+    let name = "n".repeat(if prices > 1 { 200 } else { 1 });
+    let tickets = (from..from + prices).map(|number| {
+        let (key, at) =
+            (format!("token {number}"), Timestamp::from_micros(store.stats().commits as i64));
+        let update = Update::new(TokenKey::new("test", &key).unwrap());
+        let update = update.price("1.25".parse().unwrap(), at).name(name.clone(), at);
+        let staged = store.write_ticket(Durability::Synced, |tx| {
+            tx.tokens().upsert(&update).map_err(highwater::Error::from)
+        });
+        staged.unwrap().1
+    });
+    tickets.collect::<Vec<_>>().into_iter().for_each(|ticket| ticket.wait().unwrap());
+}
+
 /// The next segments are made ready ahead. Whoever begins to follow while they are empty hears what still comes
 /// before them.
 #[test]
@@ -52,11 +69,15 @@ fn a_follower_may_come_at_any_time() {
     let disk = SimulatedDisk::new(44);
     let store = open(&disk, 44);
     let mut followers = Vec::new();
-    for from in 0..25 {
-        live(&store, 20 * from + 1, 15);
-        followers.push((log(&disk).follow().unwrap(), Vec::new()));
-        followers.iter_mut().for_each(|(follower, heard)| listen(follower, heard));
+    for round in 0..150 {
+        commit_together(&store, 12 * round, 12);
+        let (mut follower, mut heard) = (log(&disk).follow().unwrap(), Vec::new());
+        listen(&mut follower, &mut heard);
+        followers.push((follower, heard));
+        // It may still have room before the segment that is ready.
+        commit_together(&store, round, 1);
     }
+    followers.iter_mut().for_each(|(follower, heard)| listen(follower, heard));
     let last = *read(&disk).lsns().last().unwrap();
     assert!(read(&disk).segments.len() > 2, "it has to go over the ends of segments");
     for (begun, (_, heard)) in followers.iter().enumerate() {
