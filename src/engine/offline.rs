@@ -86,7 +86,7 @@ impl Offline {
             counts.insert(table, base.len(table)?);
         }
         for (table, key, row) in self.view.active.newest_rows() {
-            let was_there = base.get(table, key.as_ref())?.is_some();
+            let was_there = base.get(table, key)?.is_some();
             let count = counts.entry(table).or_insert(0);
             match (was_there, row.is_some()) {
                 (false, true) => *count += 1,

@@ -1,21 +1,15 @@
 //! An ordered walk over a range of one memtable's keys at one LSN, from both ends.
 //!
-//! It owns its memtable and holds no borrow of the map between two steps: it pulls a chunk of rows
-//! from one end, remembers the last key, and seeks again for the next chunk. What was pulled is cut
-//! off the range at once, so the two ends meet exactly once. Rows that come in beside it have a
-//! later LSN and are passed over; the versions it wants must be pinned by whoever reads at its LSN.
+//! It owns its memtable and walks over the keys that were there when it began: rows that come in beside it have a
+//! later LSN and are not wanted. The versions it wants must be pinned by whoever reads at its LSN.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::key::{FullBounds, FullKey, full_bounds};
+use super::order::{self, Run};
 use super::{Lsn, MemoryRow, Memtable, Table};
-
-/// The first chunk is small, because many scans look for one row; each further one is twice the
-/// last, up to the greatest.
-const FIRST_CHUNK_ROWS: usize = 4;
-const GREATEST_CHUNK_ROWS: usize = 64;
 
 type KeyedRow = (Box<[u8]>, MemoryRow);
 
@@ -24,13 +18,25 @@ type KeyedRow = (Box<[u8]>, MemoryRow);
 pub(crate) struct MemtableCursor {
     memtable: Arc<Memtable>,
     at: Lsn,
-    /// The full keys not pulled yet; `None` once there are no more.
-    rest: Option<FullBounds>,
-    /// Pulled from the front, in key order.
-    front: VecDeque<KeyedRow>,
-    /// Pulled from the back, in key order.
-    back: VecDeque<KeyedRow>,
-    chunk_rows: usize,
+    /// What is left of each run. None of them is empty, and no key is in two.
+    rest: Vec<Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    run: Run,
+    first: usize,
+    end: usize,
+}
+
+impl Rest {
+    fn last(&self) -> usize {
+        self.end - 1
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first >= self.end
+    }
 }
 
 impl Memtable {
@@ -41,46 +47,52 @@ impl Memtable {
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         at: Lsn,
     ) -> MemtableCursor {
-        MemtableCursor {
-            memtable: Arc::clone(self),
-            at,
-            rest: Some(full_bounds(table, bounds)),
-            front: VecDeque::new(),
-            back: VecDeque::new(),
-            chunk_rows: FIRST_CHUNK_ROWS,
-        }
+        let bounds = full_bounds(table, bounds);
+        let runs = self.order.runs(&self.entries).into_iter();
+        let rest = runs.map(|run| self.within(run, &bounds)).filter(|rest| !rest.is_empty());
+        MemtableCursor { memtable: Arc::clone(self), at, rest: rest.collect() }
+    }
+
+    fn within(&self, run: Run, (start, end): &FullBounds) -> Rest {
+        let place = |below: &dyn Fn(&[u8]) -> bool| order::lower_bound(&run, below, &self.entries);
+        let first = match start.as_ref().map(FullKey::as_bytes) {
+            Bound::Included(start) => place(&|key| key < start),
+            Bound::Excluded(start) => place(&|key| key <= start),
+            Bound::Unbounded => 0,
+        };
+        let end = match end.as_ref().map(FullKey::as_bytes) {
+            Bound::Included(end) => place(&|key| key <= end),
+            Bound::Excluded(end) => place(&|key| key < end),
+            Bound::Unbounded => run.len(),
+        };
+        Rest { run, first, end }
     }
 }
 
 impl MemtableCursor {
-    fn pull_front(&mut self) {
-        let Some((start, end)) = self.rest.take() else {
-            return;
-        };
-        let bounds = (as_slice(&start), as_slice(&end));
-        let rows = self.memtable.chains.range::<[u8], _>(bounds);
-        let front = &mut self.front;
-        let (chunk_rows, at) = (self.chunk_rows, self.at);
-        let last = pull(rows, chunk_rows, at, |row| front.push_back(row));
-        self.rest = last.map(|last| (Bound::Excluded(last), end));
-        self.grow_chunk();
+    /// The run whose entry at `place` has the least key, or the greatest where `wanted` says so.
+    fn pick(&self, place: fn(&Rest) -> usize, wanted: Ordering) -> Option<usize> {
+        let key = |rest: &Rest| order::key(&self.memtable.entries, rest.run[place(rest)]);
+        let mut picked = 0;
+        for index in 1..self.rest.len() {
+            if key(&self.rest[index]).cmp(key(&self.rest[picked])) == wanted {
+                picked = index;
+            }
+        }
+        (picked < self.rest.len()).then_some(picked)
     }
 
-    fn pull_back(&mut self) {
-        let Some((start, end)) = self.rest.take() else {
-            return;
-        };
-        let bounds = (as_slice(&start), as_slice(&end));
-        let rows = self.memtable.chains.range::<[u8], _>(bounds).rev();
-        let back = &mut self.back;
-        let (chunk_rows, at) = (self.chunk_rows, self.at);
-        let last = pull(rows, chunk_rows, at, |row| back.push_front(row));
-        self.rest = last.map(|last| (start, Bound::Excluded(last)));
-        self.grow_chunk();
+    fn leave_out_if_empty(&mut self, index: usize) {
+        if self.rest[index].is_empty() {
+            self.rest.swap_remove(index);
+        }
     }
 
-    fn grow_chunk(&mut self) {
-        self.chunk_rows = GREATEST_CHUNK_ROWS.min(2 * self.chunk_rows);
+    /// The row of an entry, unless it came later.
+    fn row(&self, number: u32) -> Option<KeyedRow> {
+        let entry = self.memtable.entries.get(number)?;
+        let row = entry.chain.lock().at(self.at).cloned()?;
+        Some((entry.key.key().into(), row))
     }
 }
 
@@ -88,44 +100,30 @@ impl Iterator for MemtableCursor {
     type Item = KeyedRow;
 
     fn next(&mut self) -> Option<KeyedRow> {
-        if self.front.is_empty() {
-            self.pull_front();
+        loop {
+            let index = self.pick(|rest| rest.first, Ordering::Less)?;
+            let rest = &mut self.rest[index];
+            let number = rest.run[rest.first];
+            rest.first += 1;
+            self.leave_out_if_empty(index);
+            if let Some(row) = self.row(number) {
+                return Some(row);
+            }
         }
-        self.front.pop_front().or_else(|| self.back.pop_front())
     }
 }
 
 impl DoubleEndedIterator for MemtableCursor {
     fn next_back(&mut self) -> Option<KeyedRow> {
-        if self.back.is_empty() {
-            self.pull_back();
-        }
-        self.back.pop_back().or_else(|| self.front.pop_back())
-    }
-}
-
-/// Hands on up to `chunk_rows` rows as of `at`, and answers the full key of the last one if there
-/// may be more.
-fn pull<'a>(
-    entries: impl Iterator<Item = super::Entry<'a, FullKey, super::Chain>>,
-    chunk_rows: usize,
-    at: Lsn,
-    mut hand_on: impl FnMut(KeyedRow),
-) -> Option<FullKey> {
-    let mut pulled = 0;
-    for entry in entries {
-        let Some(row) = entry.value().lock().at(at).cloned() else {
-            continue;
-        };
-        hand_on((entry.key().key().into(), row));
-        pulled += 1;
-        if pulled == chunk_rows {
-            return Some(entry.key().clone());
+        loop {
+            let index = self.pick(Rest::last, Ordering::Greater)?;
+            let rest = &mut self.rest[index];
+            rest.end -= 1;
+            let number = rest.run[rest.end];
+            self.leave_out_if_empty(index);
+            if let Some(row) = self.row(number) {
+                return Some(row);
+            }
         }
     }
-    None
-}
-
-fn as_slice(bound: &Bound<FullKey>) -> Bound<&[u8]> {
-    bound.as_ref().map(FullKey::as_bytes)
 }

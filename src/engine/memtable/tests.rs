@@ -22,13 +22,17 @@ fn pins(visible: Lsn, snapshots: &[Lsn]) -> Pins<'_> {
 }
 
 impl Memtable {
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        (0..self.len() as u32).filter_map(|number| self.entries.get(number))
+    }
+
     /// What `bytes` should be, counted anew.
     fn counted_bytes(&self) -> usize {
-        let chains = self.chains.iter().map(|entry| {
-            let key_bytes = entry.key().heap_bytes(ALLOCATION_BYTES);
-            ENTRY_BYTES + key_bytes + entry.value().lock().heap_bytes()
+        let rows = self.entries().map(|entry| {
+            let key_bytes = entry.key.heap_bytes(ALLOCATION_BYTES);
+            ORDER_BYTES + key_bytes + entry.chain.lock().heap_bytes()
         });
-        chains.sum()
+        rows.sum::<usize>() + self.entries.bytes() + self.index.grown_bytes()
     }
 
     fn row(&self, table: Table, key: &[u8], at: Lsn) -> Option<MemoryRow> {
@@ -37,8 +41,8 @@ impl Memtable {
 
     /// The LSNs of a row's versions, newest first.
     fn lsns(&self, key: &[u8]) -> Vec<Lsn> {
-        let entry = self.chains.get(&FullKey::of(TABLE, key)).unwrap();
-        let versions = entry.value().lock();
+        let entry = looking_up(TABLE, key, |lookup| self.find(lookup)).unwrap();
+        let versions = entry.chain.lock();
         let older =
             versions.older.iter().flat_map(|older| older.iter()).rev().map(|version| version.lsn);
         [versions.newest.lsn].into_iter().chain(older).collect()
@@ -78,7 +82,7 @@ fn a_hot_row_keeps_what_is_pinned_and_no_more() {
     assert_eq!(memtable.bytes(), memtable.counted_bytes());
 }
 
-/// Keys too long for the map's nodes, or for the buffer on the stack, must land under the same order and the same
+/// Keys too long for the entries, or for the buffer on the stack, must land under the same order and the same
 /// name.
 #[test]
 fn long_keys_are_keys_like_others() {
@@ -91,7 +95,7 @@ fn long_keys_are_keys_like_others() {
         assert_eq!(found, Some(row(length as u8)));
     }
     assert_eq!(memtable.len(), 120);
-    let lengths = memtable.newest_rows().map(|(_, key, _)| key.as_ref().len());
+    let lengths = memtable.newest_rows().map(|(_, key, _)| key.len());
     assert!(lengths.eq(50..170));
     assert_eq!(memtable.bytes(), memtable.counted_bytes());
 }
@@ -106,10 +110,8 @@ fn the_newest_rows_come_in_the_order_of_tables_and_keys() {
     memtable.insert(2, Table(2), b"a", row(3), &keep);
     memtable.insert(3, Table(2), b"a", None, &keep);
     memtable.insert(4, Table(0), b"", row(4), &keep);
-    let rows: Vec<_> = memtable
-        .newest_rows()
-        .map(|(table, key, row)| (table.0, key.as_ref().to_vec(), row))
-        .collect();
+    let rows: Vec<_> =
+        memtable.newest_rows().map(|(table, key, row)| (table.0, key.to_vec(), row)).collect();
     let expected = [
         (0, b"".to_vec(), row(4)),
         (2, b"a".to_vec(), None),
@@ -117,6 +119,43 @@ fn the_newest_rows_come_in_the_order_of_tables_and_keys() {
         (255, b"b".to_vec(), row(1)),
     ];
     assert_eq!(rows, expected);
+}
+
+/// However keys come in and whoever scans in between, there are few runs, each much longer than the next, and together
+/// they have every key once.
+#[test]
+fn scans_in_between_leave_few_runs() {
+    let memtable = Memtable::new(LIMIT_BYTES);
+    for number in 0..5_000_u32 {
+        let key = number.wrapping_mul(2_654_435_761).to_be_bytes();
+        memtable.insert(1, TABLE, &key, row(1), &pins(0, &[]));
+        if number % 3 == 0 {
+            let runs = memtable.order.runs(&memtable.entries);
+            let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
+            assert_eq!(lengths.iter().sum::<usize>(), memtable.len());
+            assert!(lengths.windows(2).all(|pair| pair[0] >= 8 * pair[1]), "{lengths:?}");
+        }
+    }
+    let keys: Vec<_> = memtable.newest_rows().map(|(_, key, _)| key.to_vec()).collect();
+    assert_eq!(keys.len(), 5_000);
+    assert!(keys.is_sorted_by(|one, next| one < next));
+}
+
+/// What must not wait for memory makes a memtable many times larger than it should be: all of it is found, and counted.
+#[test]
+fn a_memtable_may_become_too_large() {
+    let memtable = Memtable::new(4_096);
+    let keys = 20_000_u32;
+    for number in 0..keys {
+        memtable.insert(1, TABLE, &number.to_be_bytes(), row(number as u8), &pins(0, &[]));
+    }
+    for number in 0..keys {
+        let found = memtable.row(TABLE, &number.to_be_bytes(), 1);
+        assert_eq!(found, Some(row(number as u8)), "{number}");
+    }
+    assert_eq!(memtable.row(TABLE, &keys.to_be_bytes(), 1), None);
+    assert!(memtable.index.grown_bytes() > 0);
+    assert_eq!(memtable.bytes(), memtable.counted_bytes());
 }
 
 /// A reader with an old view finds out from the seal that it needs a newer one.
@@ -253,6 +292,7 @@ proptest! {
         bounds in (bound(), bound()),
         table in prop::sample::select(vec![0_u8, 7, 255]),
         from_front in prop::collection::vec(any::<bool>(), 64),
+        scan_every in prop::sample::select(vec![1, 7, 1_000]),
     ) {
         let table = Table(table);
         let memtable = Arc::new(Memtable::new(LIMIT_BYTES));
@@ -262,8 +302,14 @@ proptest! {
             memtable.insert(1, Table(neighbour), &[0; 2], row(0), &keep);
             memtable.insert(1, Table(neighbour), &[0xff; 3], row(0), &keep);
         }
-        for (key, byte) in &first {
+        let mut mixed: Vec<_> = first.iter().collect();
+        mixed.sort_unstable_by_key(|(key, _)| key.wrapping_mul(40_503));
+        for (number, (key, byte)) in mixed.into_iter().enumerate() {
             memtable.insert(1, table, &key.to_be_bytes(), byte.and_then(row), &keep);
+            if number % scan_every == 0 {
+                // Whoever looks leaves the keys sorted so far in runs.
+                memtable.cursor(table, (Bound::Unbounded, Bound::Unbounded), 1).next();
+            }
         }
         let bounds = (
             bounds.0.map(u16::to_be_bytes),
