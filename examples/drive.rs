@@ -154,7 +154,7 @@ fn commit(store: &Store, free_from: &AtomicU64) -> Result<bool, String> {
         taken = number;
         let price = number.to_string().parse()?;
         let update = Update::new(key(number)?).price(price, Timestamp::from_micros(1));
-        tx.tokens().upsert(&update)?;
+        tx.tokens().apply(&update)?;
         Ok::<(), Error>(())
     });
     match committed {

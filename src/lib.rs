@@ -63,7 +63,8 @@
 //! - [`Store::operations`] begins, runs and settles operations; [`Store::recover`] decides those that a
 //!   crash left behind; [`Store::ledger`] books what is no operation; [`Snapshot::verify`] computes
 //!   everything anew and compares.
-//! - [`StoreTokens::sync`] takes in a source's list of tokens, of any length, and goes on where it was cut.
+//! - [`TokensMut::apply`] takes in a feed's updates, many in a commit, and [`StoreTokens::upsert`] one at a
+//!   time; [`StoreTokens::sync`] takes in a source's list of tokens, of any length, and goes on where it was cut.
 //! - [`Update::unavailable`] and [`StoreClaims::price_unavailable`] say that there is no price;
 //!   [`Snapshot::due_price_updates`] lists what to ask for next.
 //! - [`Options::history`] keeps ticks and candles, [`Options::claims`] bounds what is remembered of

@@ -69,6 +69,35 @@ fn one_token_in_two_spellings_has_one_mark_and_on_two_chains_two() {
 }
 
 #[test]
+fn what_is_applied_is_what_is_upserted() {
+    // The story: the answer without the token was that of another merge, with rules of its own.
+    let ((upserted, _one), (applied, _other)) = (store(), store());
+    let tick = |text, micros| {
+        let seen = Timestamp::from_micros(NOW.as_micros() + micros);
+        Update::new(key("bitcoin", "BTC")).price(price(text), seen).source("feed")
+    };
+    let updates = [
+        tick("3", 0).symbol("BTC", NOW).decimals(8),
+        tick("3", 0),
+        tick("4", -1),
+        tick("2", 1).market_cap(price("9"), NOW),
+        Update::new(key("bitcoin", "BTC"))
+            .unavailable("no trades", Timestamp::from_micros(NOW.as_micros() + 2)),
+        tick("1", 3).source("mock"),
+    ];
+    for update in &updates {
+        let merged = upserted.tokens().upsert(update).expect("accepted");
+        let changes = applied.write(|tx| Ok::<_, Error>(tx.tokens().apply(update)?));
+        assert_eq!(changes.expect("accepted"), merged.changes, "{update:?}");
+        let token = applied.tokens().get(update.key()).expect("reads");
+        assert_eq!(token, Some(merged.token), "{update:?}");
+    }
+    let other = tick("5", 4).decimals(6);
+    let refused = applied.write(|tx| Ok::<_, Error>(tx.tokens().apply(&other)?));
+    assert!(matches!(refused, Err(Error::DecimalsConflict { .. })), "{refused:?}");
+}
+
+#[test]
 fn a_repeat_answers_the_token_and_writes_nothing() {
     // The story: a feed that repeats itself every second filled the journal with rows that say the
     // same.

@@ -152,7 +152,7 @@ impl<'a> Bot<'a> {
             .source(FEED)
             .seq(trade.row);
         self.store.write_with(Durability::Written, |tx| {
-            Ok::<_, Error>(tx.tokens().upsert(&update).map(drop)?)
+            Ok::<_, Error>(tx.tokens().apply(&update).map(drop)?)
         })?;
         Ok(())
     }

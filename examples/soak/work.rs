@@ -170,7 +170,7 @@ fn feed(store: &Store, clock: &ManualClock, first_seq: u64) -> Outcome<()> {
         store.write_with(Durability::Written, |tx| {
             for tick in 0..TICKS_IN_A_COMMIT {
                 let seq = first_seq + commit * TICKS_IN_A_COMMIT + tick;
-                tx.tokens().upsert(&tick_of(seq % COINS, seq, now)?)?;
+                tx.tokens().apply(&tick_of(seq % COINS, seq, now)?)?;
             }
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         })?;
@@ -178,7 +178,7 @@ fn feed(store: &Store, clock: &ManualClock, first_seq: u64) -> Outcome<()> {
             let seq = first_seq + TICKS + commit * (HOT_TICKS / commits) + hot;
             let update = tick_of(COINS, seq, now)?;
             store.write_with(Durability::Written, |tx| {
-                Ok::<_, highwater::Error>(tx.tokens().upsert(&update)?)
+                Ok::<_, highwater::Error>(tx.tokens().apply(&update)?)
             })?;
         }
     }

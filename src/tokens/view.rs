@@ -168,8 +168,34 @@ impl<'a> TokensMut<'a> {
         })
     }
 
-    /// As [`TokensMut::upsert`], where nobody looks at the token as it is then.
-    pub(super) fn take_in(&mut self, update: &Update) -> Result<Changes, Error> {
+    /// As [`TokensMut::upsert`], where nobody looks at the token as it is then: answers what changed and
+    /// makes no copy of the rest. What is stored is the same. For feeds, many updates in a commit.
+    ///
+    /// ```
+    /// use highwater::{Asset, Durability, Error, Mode, Store, Timestamp, TokenKey, Update};
+    ///
+    /// let store = Store::memory(Mode::Paper, Asset::new("fiat", "USD", 6)?)?;
+    /// let seen = Timestamp::from_micros(1_723_161_255_342_000);
+    /// let tick = |coin: &str, price: &str| -> Result<Update, Box<dyn std::error::Error>> {
+    ///     Ok(Update::new(TokenKey::new("exchange", coin)?).price(price.parse()?, seen).source("feed"))
+    /// };
+    /// let ticks = [tick("BTC", "61837.63")?, tick("ETH", "2611.4")?, tick("BTC", "61837.63")?];
+    ///
+    /// // Power loss may take prices, which come again.
+    /// let news = store.write_with(Durability::Written, |tx| {
+    ///     let mut news = 0;
+    ///     for tick in &ticks {
+    ///         news += usize::from(!tx.tokens().apply(tick)?.is_empty());
+    ///     }
+    ///     Ok::<_, Error>(news)
+    /// })?;
+    /// assert_eq!(news, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokensMut::upsert`].
+    pub fn apply(&mut self, update: &Update) -> Result<Changes, Error> {
         self.merge(update, |_, merging| merging.changes)
     }
 

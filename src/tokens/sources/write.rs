@@ -74,7 +74,7 @@ impl TokensMut<'_> {
         place: u64,
         update: &Update,
     ) -> Result<Taken, Error> {
-        let merged = match self.take_in(update) {
+        let merged = match self.apply(update) {
             Ok(changes) => Ok(changes),
             Err(error) if error.is_refused() => Err(error),
             Err(error) => return Err(error),
