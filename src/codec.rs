@@ -107,12 +107,17 @@ pub enum Error {
 /// The bytes of `row` under `version`.
 pub(crate) fn encode<T: Encode>(version: u8, row: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
+    encode_into(&mut bytes, version, row);
+    bytes
+}
+
+/// Appends the bytes of `row` under `version`.
+pub(crate) fn encode_into<T: Encode>(bytes: &mut Vec<u8>, version: u8, row: &T) {
     bytes.push(version);
     // Fails only for what rows never hold (locked cells, paths, sequences of unknown length): a
     // vector takes every byte.
-    bincode::encode_into_writer(row, Appending(&mut bytes), bincode::config::standard())
+    bincode::encode_into_writer(row, Appending(bytes), bincode::config::standard())
         .expect("a vector takes every byte");
-    bytes
 }
 
 struct Appending<'v>(&'v mut Vec<u8>);

@@ -31,6 +31,7 @@ mod registry;
 mod repair;
 mod row;
 mod snapshot;
+mod staged;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -15,11 +15,11 @@ pub type Lsn = u64;
 pub struct Table(pub u8);
 
 /// One row write of a commit: the row's new bytes, or `None` where the row is deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RowWrite {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowRef<'a> {
     pub(crate) table: Table,
-    pub(crate) key: Box<[u8]>,
-    pub(crate) row: Option<Arc<[u8]>>,
+    pub(crate) key: &'a [u8],
+    pub(crate) row: Option<&'a [u8]>,
 }
 
 /// The bytes of a row that was read. Cheap to make: they are shared, not copied.

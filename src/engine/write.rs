@@ -1,7 +1,7 @@
 //! Writing: one transaction at a time is staged, gets an LSN, and waits outside the lock.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Poll, Waker};
@@ -9,11 +9,12 @@ use std::task::{Poll, Waker};
 use super::journal::{Aftermath, CommitHeader, Failure, Goal, Purpose, encode_commit};
 use super::memtable::Pins;
 use super::options::{Background, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES};
-use super::row::{Lsn, RowWrite, Table};
+use super::row::Lsn;
+use super::staged::StagedTables;
 use super::sync::atomic::Ordering;
 use super::sync::{Instant, MutexGuard, thread_local};
 use super::tx::Tx;
-use super::view::{StagedRows, View};
+use super::view::View;
 use super::{Engine, Error};
 use crate::events::{Notices, tell};
 
@@ -32,6 +33,9 @@ pub enum Durability {
 /// How many rows of a commit go into the memtable under one lock of the snapshots' registry.
 const ROWS_PER_LOOK_AT_PINS: usize = 32;
 
+/// How much room for encoded bytes is kept from one commit to the next.
+const KEPT_BUFFER_BYTES: usize = 64 * 1024;
+
 /// What the one writer knows beside the staged rows.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
@@ -40,6 +44,8 @@ pub(crate) struct Writer {
     pub(crate) closed: bool,
     /// Encoded bytes of the commit being staged, kept to be filled again.
     pub(crate) buffer: Vec<u8>,
+    /// Where rows of a transaction are encoded, kept likewise.
+    pub(crate) encoded: Vec<u8>,
 }
 
 /// A commit that has an LSN and is on its way to the disk.
@@ -167,8 +173,10 @@ impl Engine {
         let here = WritingHere::begin(self)?;
         self.wait_for_memory(purpose)?;
         let mut writer = self.wait_for_writer()?;
-        let mut tx = self.begin(&writer);
+        let mut tx = self.begin(&mut writer);
         let outcome = body(&mut tx);
+        writer.encoded = std::mem::take(&mut tx.encoded);
+        writer.encoded.shrink_to(KEPT_BUFFER_BYTES);
         let requires_sync = tx.requires_sync && outcome.is_ok();
         let notices = std::mem::take(&mut tx.notices);
         let commit = match &outcome {
@@ -243,17 +251,18 @@ impl Engine {
         if writer.closed { Err(Error::Closed) } else { Ok(writer) }
     }
 
-    fn begin(self: &Arc<Self>, writer: &Writer) -> Tx {
+    fn begin(self: &Arc<Self>, writer: &mut Writer) -> Tx {
         Tx {
             engine: self.clone(),
             view: self.view(),
-            staged: BTreeMap::new(),
-            note: String::new(),
+            staged: StagedTables::default(),
+            note: Cow::Borrowed(""),
             micros: self.options.clock.now().as_micros().max(writer.last_micros),
             next_lsn: self.journal.group.staged() + 1,
             requires_sync: false,
             overwritten: Vec::new(),
             savepoints: 0,
+            encoded: std::mem::take(&mut writer.encoded),
             notices: Notices::default(),
         }
     }
@@ -274,10 +283,9 @@ impl Engine {
             finishing: purpose == Purpose::Finishing,
             note: &note,
         };
-        let rows = checked_rows(staged)?;
-        let row_count = rows.len() as u64;
+        let row_count = check_rows(&staged)?;
         writer.buffer.clear();
-        encode_commit(&mut writer.buffer, &header, &rows);
+        encode_commit(&mut writer.buffer, &header, staged.rows());
         let len = writer.buffer.len() as u64;
         check("a commit", len, MAX_COMMIT_BYTES)?;
         self.journal.admit(len, purpose)?;
@@ -285,13 +293,13 @@ impl Engine {
         // From here on the commit has an LSN and no caller's code runs: should anything of ours
         // panic, nobody may go on as if it had not been there.
         let publish = catch_unwind(AssertUnwindSafe(|| {
-            self.insert_rows(&view, lsn, rows);
+            self.insert_rows(&view, lsn, staged);
             self.journal.group.push(lsn, &writer.buffer, synced);
         }));
         writer.last_micros = micros;
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(row_count, Ordering::Relaxed);
-        writer.buffer.shrink_to(64 * 1024);
+        writer.buffer.shrink_to(KEPT_BUFFER_BYTES);
         // The next writer has to find the store poisoned, so that is done under the lock; whoever is
         // woken for it runs code that is not ours, so that is done behind it.
         let aftermath = publish
@@ -302,12 +310,12 @@ impl Engine {
 
     /// Few rows at a time, for snapshots to be taken and given up in between. One that is taken then reads at
     /// the visible LSN or a later one, and what lives there was kept among the rows before.
-    fn insert_rows(&self, view: &View, lsn: Lsn, rows: Vec<RowWrite>) {
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
+    fn insert_rows(&self, view: &View, lsn: Lsn, staged: StagedTables) {
+        let mut rows = staged.into_rows().peekable();
+        while rows.peek().is_some() {
             let registry = self.registry.lock();
             let pins = Pins { visible: self.journal.group.visible(), snapshots: registry.lsns() };
-            for RowWrite { table, key, row } in rows.by_ref().take(ROWS_PER_LOOK_AT_PINS) {
+            for (table, key, row) in rows.by_ref().take(ROWS_PER_LOOK_AT_PINS) {
                 view.active.insert(lsn, table, &key, row, &pins);
             }
         }
@@ -315,16 +323,15 @@ impl Engine {
     }
 }
 
-fn checked_rows(staged: BTreeMap<Table, StagedRows>) -> Result<Vec<RowWrite>, Error> {
-    let mut rows = Vec::with_capacity(staged.values().map(StagedRows::len).sum());
-    for (table, staged) in staged {
-        for (key, row) in staged {
-            check("a key", key.len() as u64, MAX_KEY_BYTES)?;
-            check("a row", row.as_ref().map_or(0, |row| row.len()) as u64, MAX_ROW_BYTES)?;
-            rows.push(RowWrite { table, key, row });
-        }
+/// How many rows there are, none of which is too large.
+fn check_rows(staged: &StagedTables) -> Result<u64, Error> {
+    let mut count = 0;
+    for staged in staged.rows() {
+        check("a key", staged.key.len() as u64, MAX_KEY_BYTES)?;
+        check("a row", staged.row.map_or(0, <[u8]>::len) as u64, MAX_ROW_BYTES)?;
+        count += 1;
     }
-    Ok(rows)
+    Ok(count)
 }
 
 fn check(what: &'static str, len: u64, limit: u64) -> Result<(), Error> {

@@ -138,7 +138,7 @@ impl LedgerTx<'_> {
     ) -> u64 {
         let version = found.saturating_add(1);
         let row = AttributeRow { version, at: self.stored_now(), value };
-        self.tx().put(ATTRIBUTES, &key(position, name), rows::encode(&row));
+        rows::put(self.tx(), ATTRIBUTES, &key(position, name), &row);
         version
     }
 }

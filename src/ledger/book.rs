@@ -40,7 +40,7 @@ impl<'t> LedgerMut<'t> {
         Ledger::new(self.inner.reader(), Some(reference), self.inner.now())
     }
 
-    fn note(&mut self, what: &str) {
+    fn note(&mut self, what: &'static str) {
         self.inner.tx().note(what);
     }
 
@@ -149,8 +149,7 @@ impl<'t> LedgerMut<'t> {
         }
         let at = self.inner.stored_now();
         let key = rows::Key::new().name(account).time(at).into_bytes();
-        let row = rows::encode(&equity.value.amount().units());
-        self.inner.tx().put(EQUITY, &key, row);
+        rows::put(self.inner.tx(), EQUITY, &key, &equity.value.amount().units());
         self.note("ledger.equity");
         Ok(EquityPoint { at: Timestamp::from_micros(at), value: equity.value })
     }

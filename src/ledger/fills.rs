@@ -156,14 +156,14 @@ impl LedgerTx<'_> {
             && let Some(mut row) = reversal(self.reader(), corrected)?
         {
             row.corrected_by = Some(entry.get());
-            self.tx().put(REVERSALS, &corrected.get().to_be_bytes(), rows::encode(&row));
+            rows::put(self.tx(), REVERSALS, &corrected.get().to_be_bytes(), &row);
         }
         let FillId::Execution(id) = &fill.id else { return Ok(()) };
         let key = fill_key(&state.owner, &fill.venue, id);
         let mut row: FillRow = rows::load(self.reader(), FILLS, &key)?.unwrap_or_default();
         row.posted.retain(|posted| fill.corrects != Some(EntryId::new(posted.entry)));
         row.posted.push(PostedFill { operation: operation.get(), entry: entry.get() });
-        self.tx().put(FILLS, &key, rows::encode(&row));
+        rows::put(self.tx(), FILLS, &key, &row);
         Ok(())
     }
 

@@ -213,7 +213,7 @@ impl LedgerTx<'_> {
         let mut hold = self.hold(key)?.unwrap_or_default();
         hold.reserved = add(hold.reserved, amount)?;
         hold.remaining = add(hold.remaining, amount)?;
-        self.tx().put(HOLDS, &key.bytes(), rows::encode(&hold));
+        rows::put(self.tx(), HOLDS, &key.bytes(), &hold);
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl LedgerTx<'_> {
             }
             HoldKind::Expected => account.pending_credits = sub(account.pending_credits, used)?,
         }
-        self.tx().put(HOLDS, &key.bytes(), rows::encode(&hold));
+        rows::put(self.tx(), HOLDS, &key.bytes(), &hold);
         Ok(used)
     }
 
@@ -271,7 +271,7 @@ impl LedgerTx<'_> {
     }
 
     pub(super) fn put_account(&mut self, key: &AccountKey, account: &super::accounts::Account) {
-        self.tx().put(ACCOUNTS, &key.bytes(), rows::encode(account));
+        rows::put(self.tx(), ACCOUNTS, &key.bytes(), account);
     }
 }
 

@@ -92,7 +92,7 @@ impl LedgerTx<'_> {
     pub(crate) fn halt(&mut self, reason: &str) -> Result<(), Error> {
         super::names::check_text("the reason", reason, 1, super::names::MAX_REASON_BYTES)?;
         let row = HaltRow { at: self.stored_now(), reason };
-        self.tx().put(BOOK, HALT, rows::encode(&row));
+        rows::put(self.tx(), BOOK, HALT, &row);
         let reason = reason.to_owned();
         self.tx().tell_after(move || tracing::warn!(reason, "trading is halted"));
         Ok(())

@@ -411,7 +411,7 @@ impl LedgerTx<'_> {
             let lot = place.checked_sub(gone).and_then(|place| after.get(place));
             match lot {
                 Some(lot) if before.get(place) != Some(lot) => {
-                    self.tx().put(LOTS, &key, rows::encode(lot));
+                    rows::put(self.tx(), LOTS, &key, lot);
                 }
                 Some(_) => {}
                 None => self.tx().delete(LOTS, &key),

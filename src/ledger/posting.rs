@@ -205,7 +205,7 @@ impl LedgerTx<'_> {
     fn index_entry(&mut self, record: &EntryRecord) {
         let id = record.id.get();
         let mut list = |table, key: Key| {
-            self.tx().put(table, key.u64(id).bytes(), rows::encode(&()));
+            rows::put(self.tx(), table, key.u64(id).bytes(), &());
         };
         for (key, _) in &record.legs {
             // A second leg of the same owner lists the entry under the same key again.

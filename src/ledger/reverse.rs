@@ -35,7 +35,7 @@ impl LedgerTx<'_> {
         }
         let (reversal, _) = self.post_entry(inverse(&record, operation, reason)?, None)?;
         let row = ReversalRow { by: reversal.get(), corrected_by: None };
-        self.tx().put(REVERSALS, &entry.get().to_be_bytes(), rows::encode(&row));
+        rows::put(self.tx(), REVERSALS, &entry.get().to_be_bytes(), &row);
         Ok(reversal)
     }
 

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::codec::{self, BorrowDecode, Encode};
-use crate::engine::{Reader, Row, Table};
+use crate::engine::{Reader, Row, Table, Tx};
 
 /// The version of every row of the ledger.
 pub(crate) const VERSION: u8 = 1;
@@ -123,6 +123,11 @@ pub(crate) fn table_name(table: Table) -> &'static str {
         19 => "closed",
         _ => "another table",
     }
+}
+
+/// Stages a row.
+pub(super) fn put<T: Encode>(tx: &mut Tx, table: Table, key: &[u8], row: &T) {
+    tx.put_with(table, key, |bytes| codec::encode_into(bytes, VERSION, row));
 }
 
 /// The row's bytes.

@@ -72,7 +72,7 @@ impl LedgerTx<'_> {
         let was_open = before.is_some_and(|before| before.closed_at.is_none());
         match (was_open, after.closed_at.is_none()) {
             (false, true) => {
-                self.tx().put(SLOTS, &after.slot(), rows::encode(&after.id.get()));
+                rows::put(self.tx(), SLOTS, &after.slot(), &after.id.get());
             }
             (true, false) => self.tx().delete(SLOTS, &after.slot()),
             _ => {}
@@ -83,7 +83,7 @@ impl LedgerTx<'_> {
                 self.tx().delete(CLOSED, &key);
             }
             if let Some(key) = listed.1 {
-                self.tx().put(CLOSED, &key, rows::encode(&()));
+                rows::put(self.tx(), CLOSED, &key, &());
             }
         }
         self.count(before, after)
@@ -101,7 +101,7 @@ impl LedgerTx<'_> {
         }
         now.count(after)?;
         if now != counted {
-            self.tx().put(OWNERS, after.owner.as_bytes(), rows::encode(&now));
+            rows::put(self.tx(), OWNERS, after.owner.as_bytes(), &now);
         }
         Ok(())
     }

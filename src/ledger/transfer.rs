@@ -81,7 +81,7 @@ impl LedgerTx<'_> {
         let kind = EntryKind::OpeningBalance;
         let draft = self.world_draft(kind, None, account, money, amount)?;
         let (entry, _) = self.post_entry(draft, None)?;
-        self.tx().put(BOOK, &key, rows::encode(&entry.get()));
+        rows::put(self.tx(), BOOK, &key, &entry.get());
         Ok(entry)
     }
 
@@ -130,7 +130,7 @@ impl LedgerTx<'_> {
         draft.leg(&after.owner, after.quote, AccountKind::Cash, cost)?;
         draft.leg(&after.owner, after.quote, AccountKind::World, sub(0, cost)?)?;
         let (entry, _) = self.post_entry(draft, None)?;
-        self.tx().put(BOOK, &key, rows::encode(&entry.get()));
+        rows::put(self.tx(), BOOK, &key, &entry.get());
         Ok(before.id)
     }
 

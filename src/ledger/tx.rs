@@ -159,7 +159,7 @@ impl<'t> LedgerTx<'t> {
     }
 
     fn put_numbers(&mut self, numbers: &NextNumbers) {
-        self.tx.put(BOOK, NUMBERS, rows::encode(numbers));
+        rows::put(self.tx, BOOK, NUMBERS, numbers);
     }
 
     /// The refusal for `short` smallest units that are missing.

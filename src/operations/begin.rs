@@ -204,14 +204,14 @@ impl OperationsMut<'_> {
         let mut row = self.new_row(origin);
         let positions = self.take_positions(id, intent, &mut row)?;
         self.hold_money(id, intent, &positions, &row.account)?;
-        self.tx().put(OPERATION_STATE, NEXT, row::encode(&id.get().saturating_add(1)));
-        self.tx().put(UNFINISHED, &row::id_key(id), row::encode(&()));
-        self.tx().put(KEYS, &intent.key, row::encode(&origin.hash.row(id, row.claim.clone())));
+        row::put(self.tx(), OPERATION_STATE, NEXT, &id.get().saturating_add(1));
+        row::put(self.tx(), UNFINISHED, &row::id_key(id), &());
+        row::put(self.tx(), KEYS, &intent.key, &origin.hash.row(id, row.claim.clone()));
         for named in &row.positions {
             self.work_on(id, *named)?;
         }
         if !intent.payload.is_empty() {
-            self.tx().put(PAYLOADS, &row::id_key(id), row::encode(&intent.payload));
+            row::put(self.tx(), PAYLOADS, &row::id_key(id), &intent.payload);
         }
         self.put_with_event(id, &mut row, Call::Begin, None);
         let handle = self.handle(id, &row);
@@ -322,7 +322,7 @@ impl OperationsMut<'_> {
         let mut roles: Vec<Role> = row::load(self.reader(), WORKING, &key)?.unwrap_or_default();
         if !roles.contains(&named.role) {
             roles.push(named.role);
-            self.tx().put(WORKING, &key, row::encode(&roles));
+            row::put(self.tx(), WORKING, &key, &roles);
         }
         Ok(())
     }

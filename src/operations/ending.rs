@@ -129,7 +129,7 @@ impl OperationsMut<'_> {
         self.finish_claim(&row)?;
         self.tx().delete(UNFINISHED, &row::id_key(id));
         let finished = row.finished_at.unwrap_or_default();
-        self.tx().put(FINISHED, &row::finished_key(finished, id), row::encode(&()));
+        row::put(self.tx(), FINISHED, &row::finished_key(finished, id), &());
         self.put_with_event(id, &mut row, call, evidence);
         Ok(released)
     }

@@ -46,8 +46,8 @@ impl OperationsMut<'_> {
         let evidence = evidence.map(Box::from);
         let event = EventRow { number, at, call, attempt: row.attempt, evidence };
         let place = row::nth_key(id, number.min(MAX_EVENTS - 1));
-        self.tx().put(EVENTS, &place, row::encode(&event));
-        row::put(self.tx(), id, row);
+        row::put(self.tx(), EVENTS, &place, &event);
+        row::put_operation(self.tx(), id, row);
         self.note(call, id);
     }
 }

@@ -207,7 +207,7 @@ impl<'t> OperationsMut<'t> {
 
     fn note(&mut self, call: Call, id: OperationId) {
         let note = format!("operation.{call} {id}");
-        self.tx().note(&note);
+        self.tx().note(note);
     }
 
     /// The operations as they would be after this commit.

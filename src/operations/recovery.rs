@@ -333,8 +333,8 @@ impl OperationsMut<'_> {
         }
         let mut row = row;
         row.presentations += 1;
-        row::put(self.tx(), id, &row);
-        self.tx().note(&format!("operation.present {id}"));
+        row::put_operation(self.tx(), id, &row);
+        self.tx().note(format!("operation.present {id}"));
         Ok(Presented::Case(Box::new(self.case(id, row)?)))
     }
 
@@ -495,8 +495,8 @@ impl OperationsMut<'_> {
     fn came_back(&mut self, id: OperationId) -> Result<(), Error> {
         if let Some(mut row) = self.orphan(id)?.filter(|row| row.presentations > 0) {
             row.presentations = 0;
-            row::put(self.tx(), id, &row);
-            self.tx().note(&format!("operation.leave {id}"));
+            row::put_operation(self.tx(), id, &row);
+            self.tx().note(format!("operation.leave {id}"));
         }
         Ok(())
     }
@@ -525,7 +525,7 @@ impl OperationsMut<'_> {
 
     /// Keeps the report of a recovery that ran to its end.
     pub(crate) fn keep_report(&mut self, report: &RecoveryReport) {
-        self.tx().put(OPERATION_STATE, REPORT, row::encode(&ReportRow::of(report)));
+        row::put(self.tx(), OPERATION_STATE, REPORT, &ReportRow::of(report));
         self.tx().note("operation.recovered");
     }
 }

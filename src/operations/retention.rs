@@ -56,7 +56,7 @@ impl OperationsMut<'_> {
         if let Some(mut known) = known.filter(|known| known.operation == id.get()) {
             let completed = row.status == Status::Completed;
             known.outcome = Some(OutcomeRow { completed, finished_at });
-            self.tx().put(KEYS, &row.key, row::encode(&known));
+            row::put(self.tx(), KEYS, &row.key, &known);
         }
         row::delete_all(self.tx(), EVENTS, id)?;
         row::delete_all(self.tx(), CHECKPOINTS, id)?;

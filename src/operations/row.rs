@@ -196,6 +196,11 @@ impl OperationRow {
     }
 }
 
+/// Stages a row.
+pub(super) fn put<T: Encode>(tx: &mut Tx, table: Table, key: &[u8], row: &T) {
+    tx.put_with(table, key, |bytes| codec::encode_into(bytes, VERSION, row));
+}
+
 pub(super) fn encode<T: Encode>(row: &T) -> Vec<u8> {
     codec::encode(VERSION, row)
 }
@@ -337,8 +342,8 @@ fn pair(first: u64, second: u64) -> [u8; 16] {
 }
 
 /// Stages the operation's row.
-pub(super) fn put(tx: &mut Tx, operation: OperationId, row: &OperationRow) {
-    tx.put(OPERATIONS, &id_key(operation), encode(row));
+pub(super) fn put_operation(tx: &mut Tx, operation: OperationId, row: &OperationRow) {
+    put(tx, OPERATIONS, &id_key(operation), row);
 }
 
 /// Stages the deletion of all rows of `table` that belong to an operation, of which there are not

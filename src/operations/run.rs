@@ -128,7 +128,7 @@ impl OperationsMut<'_> {
         }
         let at = self.stored_now();
         let noted = CheckpointRow { at, attempt: row.attempt, reference: reference.into() };
-        self.tx().put(CHECKPOINTS, &row::nth_key(id, row.checkpoints), row::encode(&noted));
+        row::put(self.tx(), CHECKPOINTS, &row::nth_key(id, row.checkpoints), &noted);
         row.checkpoints += 1;
         self.put_with_event(id, &mut row, Call::Checkpoint, None);
         self.tx().require_sync();

@@ -157,7 +157,7 @@ impl OperationsMut<'_> {
             return Err(Error::InvalidIntent { what, fault });
         }
         let step = StepRow { step, bytes };
-        self.tx().put(UNDO, &row::nth_key(id, row.undo), row::encode(&step));
+        row::put(self.tx(), UNDO, &row::nth_key(id, row.undo), &step);
         row.undo += 1;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl OperationsMut<'_> {
             if is_same && written.checked_add(1) == Some(before.written) {
                 let written = before.written;
                 let step = Step::Attribute { position, name, value, written };
-                self.tx().put(UNDO, &key, row::encode(&StepRow { step, bytes }));
+                row::put(self.tx(), UNDO, &key, &StepRow { step, bytes });
                 return Ok(true);
             }
         }

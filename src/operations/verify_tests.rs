@@ -52,7 +52,7 @@ fn a_next_number_that_was_given_is_found() {
     for (next, sound) in [(1_u64, false), (2, false), (3, true), (9, true)] {
         let store = store();
         let found = spoil(&store, |operations| {
-            operations.tx().put(OPERATION_STATE, NEXT, row::encode(&next));
+            row::put(operations.tx(), OPERATION_STATE, NEXT, &next);
         });
         assert_eq!(found.is_empty(), sound, "{found:?}");
         assert!(found.iter().all(|finding| finding.contains("#2")), "{found:?}");
@@ -68,7 +68,7 @@ fn a_key_with_a_claim_that_is_not_its_operations_is_found() {
     let found = spoil(&store, |operations| {
         let of = |key: &[u8]| row::key_row(operations.reader(), key).unwrap().unwrap();
         let spoilt = KeyRow { claim: of(b"second").claim, ..of(b"first") };
-        operations.tx().put(KEYS, b"first", row::encode(&spoilt));
+        row::put(operations.tx(), KEYS, b"first", &spoilt);
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("another claim"), "{found:?}");
@@ -178,7 +178,7 @@ fn an_operation_that_contradicts_itself_is_found() {
             let id = OperationId::new(id);
             let mut row = row::find(operations.reader(), id).unwrap().unwrap();
             change(&mut row);
-            row::put(operations.tx(), id, &row);
+            row::put_operation(operations.tx(), id, &row);
         });
         assert!(found.iter().any(|found| found.contains(expected)), "{expected}: {found:?}");
     }
@@ -232,7 +232,7 @@ fn a_lock_that_is_not_its_operations_is_found() {
     let (store, _, position) = locked();
     let key = row::working_key(position, OperationId::new(1));
     let found = spoil(&store, |operations| {
-        operations.tx().put(WORKING, &key, row::encode(&vec![Role::Increases]));
+        row::put(operations.tx(), WORKING, &key, &vec![Role::Increases]);
     });
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("2 operations have the position for themselves"), "{found:?}");
@@ -247,7 +247,7 @@ fn a_hold_that_outlived_its_operation_is_found() {
         let id = OperationId::new(id);
         let mut row = row::find(operations.reader(), id).unwrap().unwrap();
         row.status = Status::Completed;
-        row::put(operations.tx(), id, &row);
+        row::put_operation(operations.tx(), id, &row);
     });
     assert!(found.iter().any(|found| found.contains("something is held for it")), "{found:?}");
 }

@@ -73,6 +73,6 @@ impl Tx<'_> {
     /// Says what this commit is, in a few words for the reader of the log; cut at 255 bytes. The
     /// last word counts.
     pub fn note(&mut self, note: &str) {
-        self.tx.note(note);
+        self.tx.note(note.to_owned());
     }
 }

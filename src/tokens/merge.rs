@@ -98,7 +98,7 @@ impl<'a> State<'a> {
     }
 
     /// What is known if both this and `other` are.
-    pub(super) fn join(self, other: Self) -> Result<Self, DecimalsDiffer> {
+    pub(super) fn join(&self, other: &Self) -> Result<Self, DecimalsDiffer> {
         let decimals = match (self.decimals, other.decimals) {
             (Some(known), Some(given)) if known != given => {
                 return Err(DecimalsDiffer { known, given });
@@ -112,9 +112,10 @@ impl<'a> State<'a> {
             decimals,
             market_cap: self.market_cap.max(other.market_cap),
             first_seen: [self.first_seen, other.first_seen].into_iter().flatten().min(),
-            marks: match (self.marks, other.marks) {
+            marks: match (&self.marks, &other.marks) {
                 (Some(marks), Some(others)) => Some(marks.join(others)),
-                (marks, others) => marks.or(others),
+                (marks, None) => *marks,
+                (None, others) => *others,
             },
             mock: self.mock.max(other.mock),
         })
@@ -125,7 +126,7 @@ impl<'a> State<'a> {
         let nothing = Self::default();
         let created = before.is_none();
         let before = before.unwrap_or(&nothing);
-        let changed = |mark: fn(&Marks<'a>) -> TickRef<'a>| {
+        let changed = |mark: for<'m> fn(&'m Marks<'a>) -> &'m TickRef<'a>| {
             self.marks.as_ref().map(mark) != before.marks.as_ref().map(mark)
         };
         Changes {
@@ -135,10 +136,10 @@ impl<'a> State<'a> {
             decimals: self.decimals != before.decimals,
             market_cap: self.market_cap != before.market_cap,
             first_seen: self.first_seen != before.first_seen,
-            current: changed(|marks| marks.current),
-            first: changed(|marks| marks.first),
-            max: changed(|marks| marks.max),
-            min: changed(|marks| marks.min),
+            current: changed(|marks| &marks.current),
+            first: changed(|marks| &marks.first),
+            max: changed(|marks| &marks.max),
+            min: changed(|marks| &marks.min),
             mock: self.mock != before.mock,
             missing: false,
         }
@@ -153,10 +154,10 @@ impl<'a> State<'a> {
             decimals: self.decimals,
             market_cap: self.market_cap,
             first_seen: self.first_seen,
-            current: self.marks.map(|marks| marks.current.into()),
-            first: self.marks.map(|marks| marks.first.into()),
-            max: self.marks.map(|marks| marks.max.into()),
-            min: self.marks.map(|marks| marks.min.into()),
+            current: self.marks.as_ref().map(|marks| marks.current.into()),
+            first: self.marks.as_ref().map(|marks| marks.first.into()),
+            max: self.marks.as_ref().map(|marks| marks.max.into()),
+            min: self.marks.as_ref().map(|marks| marks.min.into()),
             mock: self.mock.map(Tick::from),
         }
     }
@@ -179,7 +180,7 @@ impl<'a> Marks<'a> {
         Self { current: tick, first: tick, max: tick, min: tick }
     }
 
-    pub(super) fn join(self, other: Self) -> Self {
+    pub(super) fn join(&self, other: &Self) -> Self {
         Self {
             current: self.current.max(other.current),
             first: self.first.min(other.first),
@@ -209,7 +210,7 @@ impl OwnedMarks {
     }
 
     pub(super) fn take(&mut self, tick: &Tick) {
-        let joined = self.borrowed().join(Marks::of(tick.into()));
+        let joined = self.borrowed().join(&Marks::of(tick.into()));
         if joined != self.borrowed() {
             *self = Self::of(joined);
         }

@@ -27,11 +27,11 @@ fn update() -> Update {
 fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> State<'a> {
     updates
         .into_iter()
-        .fold(State::default(), |state, update| state.join(State::of(update)).unwrap_or(state))
+        .fold(State::default(), |state, update| state.join(&State::of(update)).unwrap_or(state))
 }
 
 fn changes<'a>(known: &State<'a>, update: &'a Update) -> Changes {
-    let after = known.join(State::of(update)).expect("no conflict");
+    let after = known.join(&State::of(update)).expect("no conflict");
     after.changes_since(Some(known))
 }
 
@@ -119,11 +119,11 @@ proptest! {
         one in tied_updates(), two in tied_updates(), three in tied_updates(),
     ) {
         let (a, b, c) = (merged(&one), merged(&two), merged(&three));
-        let join = |left: State<'_>, right: State<'_>| row::encode(&left.join(right).expect("joins"));
+        let join = |left: State<'_>, right: State<'_>| row::encode(&left.join(&right).expect("joins"));
         prop_assert_eq!(join(a, b), join(b, a));
-        prop_assert_eq!(a.join(b).expect("joins").join(c), a.join(b.join(c).expect("joins")));
-        prop_assert_eq!(a.join(a), Ok(a));
-        prop_assert_eq!(a.join(State::default()), Ok(a));
+        prop_assert_eq!(a.join(&b).expect("joins").join(&c), a.join(&b.join(&c).expect("joins")));
+        prop_assert_eq!(a.join(&a), Ok(a));
+        prop_assert_eq!(a.join(&State::default()), Ok(a));
     }
 
     #[test]
@@ -165,7 +165,7 @@ proptest! {
     fn the_mark_never_falls_and_a_repeat_changes_nothing(updates in tied_updates()) {
         let mut state = State::default();
         for update in &updates {
-            let after = state.join(State::of(update)).expect("no conflict");
+            let after = state.join(&State::of(update)).expect("no conflict");
             let mark = |state: &State<'_>| state.marks.map(|marks| marks.max.price);
             prop_assert!(mark(&after) >= mark(&state));
             state = after;
@@ -180,7 +180,7 @@ proptest! {
         updates in tied_updates(), last in tied_update(&SIX_DECIMALS),
     ) {
         let before = merged(&updates);
-        let after = before.join(State::of(&last)).expect("no conflict");
+        let after = before.join(&State::of(&last)).expect("no conflict");
         let changes = after.changes_since(Some(&before));
         let (old, new) = (before.token(key()), after.token(key()));
         let expected = Changes {
@@ -299,6 +299,6 @@ fn decimals_are_set_once_and_zero_is_a_value() {
     assert_eq!(merged([&unsaid]).decimals, None);
     let known = merged([&unsaid, &zero]);
     assert_eq!(known.decimals, Some(0));
-    assert_eq!(known.join(State::of(&six)), Err(DecimalsDiffer { known: 0, given: 6 }));
-    assert_eq!(known.join(State::of(&unsaid)).map(|state| state.decimals), Ok(Some(0)));
+    assert_eq!(known.join(&State::of(&six)), Err(DecimalsDiffer { known: 0, given: 6 }));
+    assert_eq!(known.join(&State::of(&unsaid)).map(|state| state.decimals), Ok(Some(0)));
 }

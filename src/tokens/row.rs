@@ -70,6 +70,11 @@ pub(super) fn encode(state: &State<'_>) -> Vec<u8> {
     codec::encode(VERSION, &Row::of(state))
 }
 
+/// Appends the same.
+pub(super) fn encode_into(bytes: &mut Vec<u8>, state: &State<'_>) {
+    codec::encode_into(bytes, VERSION, &Row::of(state));
+}
+
 /// What a row says. Its texts stay where they are.
 pub(super) fn decode(bytes: &[u8]) -> Result<State<'_>, codec::Error> {
     let row: Row<'_> = codec::decode(VERSION, bytes)?;
@@ -99,7 +104,7 @@ impl<'b> Row<'b> {
         }
     }
 
-    fn state(self) -> State<'b> {
+    fn state(&self) -> State<'b> {
         let text =
             |(micros, value)| Observed { observed_at: Timestamp::from_micros(micros), value };
         State {
@@ -111,8 +116,8 @@ impl<'b> Row<'b> {
                 value: Price::from_units(units),
             }),
             first_seen: self.first_seen.map(Timestamp::from_micros),
-            marks: self.marks.map(MarksRow::marks),
-            mock: self.mock.map(|tick| TickRef {
+            marks: self.marks.as_ref().map(MarksRow::marks),
+            mock: self.mock.as_ref().map(|tick| TickRef {
                 observed_at: Timestamp::from_micros(tick.observed_at),
                 seq: tick.seq,
                 source: SYNTHETIC_SOURCE,
@@ -134,10 +139,10 @@ impl<'b> MarksRow<'b> {
         }
     }
 
-    pub(super) fn marks(self) -> Marks<'b> {
-        let current = self.current.into();
+    pub(super) fn marks(&self) -> Marks<'b> {
+        let current = (&self.current).into();
         let other = |tick| OtherRow::tick(tick, current);
-        Marks { current, first: other(self.first), max: other(self.max), min: other(self.min) }
+        Marks { current, first: other(&self.first), max: other(&self.max), min: other(&self.min) }
     }
 }
 
@@ -152,8 +157,8 @@ impl<'b> From<TickRef<'b>> for TickRow<'b> {
     }
 }
 
-impl<'b> From<TickRow<'b>> for TickRef<'b> {
-    fn from(row: TickRow<'b>) -> Self {
+impl<'b> From<&TickRow<'b>> for TickRef<'b> {
+    fn from(row: &TickRow<'b>) -> Self {
         Self {
             observed_at: Timestamp::from_micros(row.observed_at),
             seq: row.seq,
@@ -175,8 +180,8 @@ impl<'b> OtherRow<'b> {
     }
 
     /// The tick of which this was said where `known` is known.
-    pub(super) fn tick(row: Option<Self>, known: TickRef<'b>) -> TickRef<'b> {
-        row.map_or(known, |row| TickRef {
+    pub(super) fn tick(row: &Option<Self>, known: TickRef<'b>) -> TickRef<'b> {
+        row.as_ref().map_or(known, |row| TickRef {
             observed_at: Timestamp::from_micros(row.observed_at),
             seq: row.seq,
             source: row.source.unwrap_or(known.source),

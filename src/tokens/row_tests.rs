@@ -159,7 +159,7 @@ fn the_bytes_of_version_1_stay_as_they_are() {
     let second = Update::new(key)
         .price("2".parse().expect("a price"), at.saturating_add_micros(1))
         .source("binance-usdm");
-    let state = State::of(&first).join(State::of(&second)).expect("no conflict");
+    let state = State::of(&first).join(&State::of(&second)).expect("no conflict");
     let hex: String = encode(&state).iter().map(|byte| format!("{byte:02x}")).collect();
     let expected = [
         "01",                                                                               // version

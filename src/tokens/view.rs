@@ -1,7 +1,7 @@
 //! The table of tokens: typed reads over any consistent state, and the one typed write.
 
 use super::history::admit::{Admission, Gate, admit};
-use super::merge::{DecimalsDiffer, Marks, State};
+use super::merge::{DecimalsDiffer, State};
 use super::row;
 use super::{Changes, Error, History, Merged, Recorded, TOKENS, Token, Update};
 use crate::clock::Timestamp;
@@ -208,21 +208,30 @@ impl<'a> TokensMut<'a> {
         update.check(self.latest)?;
         let key = update.key();
         let stored = self.tx.get(TOKENS, key.as_bytes())?;
-        let before = stored.as_ref().map(|row| decode(key, row)).transpose()?;
+        // A state is some hundreds of bytes: it is decoded where it stays, and lent.
+        let before = match &stored {
+            Some(row) => Some(decode(key, row)?),
+            None => None,
+        };
+        let before = before.as_ref();
         self.check_decimals(before.and_then(|before| before.decimals), update)?;
-        let said = State::of(update);
-        let admission = self.admit(key, before.and_then(|before| before.marks), &said)?;
+        let mut after = State::of(update);
+        let admission = self.admit(key, before, &after)?;
         let recorded = admission.recorded;
-        let said = if recorded.is_believed() { said } else { State::of_all_but_price(update) };
-        let after =
-            before.unwrap_or_default().join(said).map_err(|DecimalsDiffer { known, given }| {
+        if !recorded.is_believed() {
+            after = State::of_all_but_price(update);
+        }
+        if let Some(before) = before {
+            after = before.join(&after).map_err(|DecimalsDiffer { known, given }| {
                 Error::DecimalsConflict { key: key.clone(), known, given }
             })?;
-        let changes = after.changes_since(before.as_ref());
-        let known_at = after.marks.map(|marks| marks.current.observed_at);
+        }
+        let changes = after.changes_since(before);
+        let known_at = after.marks.as_ref().map(|marks| marks.current.observed_at);
         let status = self.status_change(key, update.asked_in_vain(), known_at)?;
         if !changes.is_empty() {
-            self.tx.put(TOKENS, key.as_bytes(), row::encode(&after));
+            let encode = |bytes: &mut Vec<u8>| row::encode_into(bytes, &after);
+            self.tx.put_with(TOKENS, key.as_bytes(), encode);
         }
         let changes = Changes { missing: !status.is_none(), ..changes };
         if !changes.is_empty() || !admission.changes_nothing() {
@@ -246,11 +255,12 @@ impl TokensMut<'_> {
     fn admit(
         &self,
         key: &TokenKey,
-        marks: Option<Marks<'_>>,
+        before: Option<&State<'_>>,
         said: &State<'_>,
     ) -> Result<Admission, Error> {
-        match (self.history, said.marks) {
+        match (self.history, &said.marks) {
             (Some(history), Some(price)) => {
+                let marks = before.and_then(|before| before.marks);
                 admit(self.tx, history, key, marks, price.current, Gate::Guarded)
             }
             _ => Ok(Admission::of_nothing()),

@@ -1,7 +1,6 @@
 //! The journal's codecs, as the fuzzing looks at them: bytes are read and written again, or are
 //! nothing.
 
-use super::super::row::{RowWrite, Table};
 use super::format::{
     BATCH_HEADER_LEN, BatchHeader, Next, SEGMENT_HEADER_LEN, SegmentHeader, decode_commits,
     encode_commit,
@@ -31,14 +30,9 @@ pub(crate) fn commits(bytes: &[u8]) -> Option<Vec<u8>> {
     let commits = decode_commits(payload, u32::from_le_bytes(*count))?;
     let mut written = count.to_vec();
     for commit in &commits {
-        let rows: Vec<_> = commit.rows().map(|row| write(row.table, row.key, row.row)).collect();
-        encode_commit(&mut written, &commit.header, &rows);
+        encode_commit(&mut written, &commit.header, commit.rows());
     }
     // What is left over was found to be padding.
     written.resize(bytes.len().max(written.len()), 0);
     Some(written)
-}
-
-fn write(table: Table, key: &[u8], row: Option<&[u8]>) -> RowWrite {
-    RowWrite { table, key: key.into(), row: row.map(Into::into) }
 }

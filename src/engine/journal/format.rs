@@ -37,7 +37,7 @@
 //!
 //! The payload is padded with zeros to a multiple of 8; the padding counts in its length and CRC.
 
-use super::super::row::{Lsn, RowWrite, Table};
+use super::super::row::{Lsn, RowRef, Table};
 
 /// The version this code writes, and the only one it reads.
 pub(crate) const VERSION: u32 = 1;
@@ -276,7 +276,11 @@ pub(crate) struct CommitHeader<'a> {
 pub(crate) const MAX_NOTE_BYTES: usize = u8::MAX as usize;
 
 /// Appends the bytes of one commit. Keys and rows must be inside the limits of the engine.
-pub(crate) fn encode_commit(out: &mut Vec<u8>, header: &CommitHeader<'_>, rows: &[RowWrite]) {
+pub(crate) fn encode_commit<'r>(
+    out: &mut Vec<u8>,
+    header: &CommitHeader<'_>,
+    rows: impl IntoIterator<Item = RowRef<'r>>,
+) {
     let start = out.len();
     let note = header.note.floor_char_boundary(MAX_NOTE_BYTES);
     let note = &header.note.as_bytes()[..note];
@@ -287,16 +291,19 @@ pub(crate) fn encode_commit(out: &mut Vec<u8>, header: &CommitHeader<'_>, rows: 
     out.push(flags);
     out.push(note.len() as u8);
     out.extend_from_slice(note);
-    out.extend_from_slice(&(rows.len() as u32).to_le_bytes());
-    for write in rows {
-        let row = write.row.as_deref();
-        out.push(write.table.0);
+    let count_at = out.len();
+    let mut count = 0_u32;
+    out.extend_from_slice(&[0; 4]);
+    for RowRef { table, key, row } in rows {
+        count += 1;
+        out.push(table.0);
         out.push(u8::from(row.is_some()));
-        out.extend_from_slice(&(write.key.len() as u16).to_le_bytes());
+        out.extend_from_slice(&(key.len() as u16).to_le_bytes());
         out.extend_from_slice(&(row.map_or(0, <[u8]>::len) as u32).to_le_bytes());
-        out.extend_from_slice(&write.key);
+        out.extend_from_slice(key);
         out.extend_from_slice(row.unwrap_or_default());
     }
+    out[count_at..count_at + 4].copy_from_slice(&count.to_le_bytes());
     let body_len = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&body_len.to_le_bytes());
 }
@@ -309,14 +316,6 @@ pub(crate) struct CommitRef<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) row_count: u32,
     rows: &'a [u8],
-}
-
-/// One row write read back; `row` is `None` where the row was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RowRef<'a> {
-    pub(crate) table: Table,
-    pub(crate) key: &'a [u8],
-    pub(crate) row: Option<&'a [u8]>,
 }
 
 impl<'a> CommitRef<'a> {

@@ -154,7 +154,7 @@ impl<'a> Admitting<'a> {
         if self.was_retracted()? {
             return Ok(Recorded::Retracted);
         }
-        let fold = before.fold.join(Marks::of(self.tick));
+        let fold = before.fold.join(&Marks::of(self.tick));
         if fold != before.fold {
             // One that a purge has not come to yet was let in before.
             if self.tx.get(TICKS, &self.tick_key)?.is_none()

@@ -159,8 +159,8 @@ pub(super) fn encode(state: &CandleState<'_>) -> Vec<u8> {
 /// The candle of a row. Its texts stay where they are.
 pub(super) fn decode(bytes: &[u8]) -> Result<CandleState<'_>, codec::Error> {
     let row: CandleRow<'_> = codec::decode(VERSION, bytes)?;
-    let open = TickRef::from(row.open);
-    let close = OtherRow::tick(row.close, open);
+    let open = TickRef::from(&row.open);
+    let close = OtherRow::tick(&row.close, open);
     let (higher, lower) = (open.price.max(close.price), open.price.min(close.price));
     let high = row.high.map_or(higher, Price::from_units);
     let low = row.low.map_or(lower, Price::from_units);

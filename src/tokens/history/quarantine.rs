@@ -121,7 +121,7 @@ impl<'a> TokensMut<'a> {
         let mut after = before;
         if recorded.is_believed() {
             let only = Marks::of(tick);
-            after.marks = Some(before.marks.map_or(only, |marks| marks.join(only)));
+            after.marks = Some(before.marks.map_or(only, |marks| marks.join(&only)));
             let seen = before.first_seen.map_or(tick.observed_at, |at| at.min(tick.observed_at));
             after.first_seen = Some(seen);
         }

@@ -96,7 +96,7 @@ impl<'a> HistoryState<'a> {
         self.before = Some(match self.before {
             Some(before) => Before {
                 watermark: before.watermark.max(tick.observed_at),
-                fold: before.fold.join(only),
+                fold: before.fold.join(&only),
             },
             None => Before { watermark: tick.observed_at, fold: only },
         });

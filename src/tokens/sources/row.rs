@@ -98,6 +98,11 @@ pub(crate) fn encode_seen(seen: SeenRow) -> Vec<u8> {
     codec::encode(SEEN_VERSION, &seen)
 }
 
+/// Appends the same.
+pub(super) fn encode_seen_into(bytes: &mut Vec<u8>, seen: SeenRow) {
+    codec::encode_into(bytes, SEEN_VERSION, &seen);
+}
+
 pub(crate) fn decode_seen(bytes: &[u8]) -> Result<SeenRow, codec::Error> {
     codec::decode(SEEN_VERSION, bytes)
 }

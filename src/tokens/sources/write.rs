@@ -144,7 +144,7 @@ impl TokensMut<'_> {
             stale_since: None,
         };
         if before != Some(seen) {
-            self.tx.put(SEEN, &key, row::encode_seen(seen));
+            self.tx.put_with(SEEN, &key, |bytes| row::encode_seen_into(bytes, seen));
         }
         let is_first_there = session.reach(place);
         Ok(match earlier {
@@ -191,7 +191,7 @@ impl TokensMut<'_> {
 
     fn save(&mut self, session: &SyncSession) {
         self.tx.put(SOURCES, session.source.as_bytes(), row::encode_source(session));
-        self.tx.note(&format!("tokens.sync {} of {}", session.session, session.source));
+        self.tx.note(format!("tokens.sync {} of {}", session.session, session.source));
     }
 
     fn stored_session(&self, source: &str) -> Result<Option<SyncSession>, Error> {

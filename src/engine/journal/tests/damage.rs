@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::disk::{Disk, MemoryDisk};
 use crate::engine::Lsn;
-use crate::engine::row::RowWrite;
+use crate::engine::row::RowRef;
 
 use super::super::append::{Appender, Group, ReadySegments};
 use super::super::format::{
@@ -67,14 +67,10 @@ fn group(lsns: Range<Lsn>) -> Group {
     for lsn in lsns {
         let header =
             CommitHeader { time_micros: lsn as i64, synced: true, finishing: false, note: "draft" };
-        let row = |bytes: Vec<u8>| RowWrite {
-            table: TABLE,
-            key: lsn.to_le_bytes().into(),
-            row: Some(bytes.into()),
-        };
+        let number = lsn.to_le_bytes();
+        let row = |bytes| RowRef { table: TABLE, key: &number, row: Some(bytes) };
         let mut commit = Vec::new();
-        let rows = [row(lsn.to_le_bytes().into()), row(vec![lsn as u8; 150])];
-        encode_commit(&mut commit, &header, &rows);
+        encode_commit(&mut commit, &header, [row(&number[..]), row(&[lsn as u8; 150])]);
         group.push(lsn, &commit, true);
     }
     group

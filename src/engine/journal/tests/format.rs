@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use crate::engine::row::{RowWrite, Table};
+use crate::engine::row::{RowRef, Table};
 
 use super::super::format::{
     BatchHeader, BatchKind, CommitHeader, MAX_LSN, Next, SegmentHeader, decode_commits,
@@ -43,7 +43,17 @@ struct Commit {
     synced: bool,
     finishing: bool,
     note: String,
-    rows: Vec<RowWrite>,
+    rows: Vec<(u8, Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Commit {
+    fn rows(&self) -> impl Iterator<Item = RowRef<'_>> {
+        self.rows.iter().map(|(table, key, row)| RowRef {
+            table: Table(*table),
+            key,
+            row: row.as_deref(),
+        })
+    }
 }
 
 fn commit() -> impl Strategy<Value = Commit> {
@@ -57,14 +67,7 @@ fn commit() -> impl Strategy<Value = Commit> {
             synced,
             finishing,
             note,
-            rows: rows
-                .into_iter()
-                .map(|(table, key, row)| RowWrite {
-                    table: Table(table),
-                    key: key.into(),
-                    row: row.map(Into::into),
-                })
-                .collect(),
+            rows,
         },
     )
 }
@@ -78,7 +81,7 @@ fn encode(commits: &[Commit]) -> Vec<u8> {
             finishing: commit.finishing,
             note: &commit.note,
         };
-        encode_commit(&mut bytes, &header, &commit.rows);
+        encode_commit(&mut bytes, &header, commit.rows());
     }
     bytes
 }
@@ -120,15 +123,7 @@ proptest! {
             prop_assert!(written.note.starts_with(header.note));
             prop_assert!(written.note.len() <= 255 || (252..=255).contains(&header.note.len()));
             prop_assert!(written.note.len() > 255 || header.note == written.note);
-            let rows: Vec<RowWrite> = read
-                .rows()
-                .map(|row| RowWrite {
-                    table: row.table,
-                    key: row.key.into(),
-                    row: row.row.map(Into::into),
-                })
-                .collect();
-            prop_assert_eq!(&rows, &written.rows);
+            prop_assert!(read.rows().eq(written.rows()));
         }
     }
 
@@ -219,8 +214,8 @@ fn the_segment_header_is_the_picture() {
 /// The same of a batch, its commit and its rows: the example of `docs/format.md`.
 #[test]
 fn the_batch_is_the_picture() {
-    let put = RowWrite { table: Table(1), key: (*b"k1").into(), row: Some((*b"value").into()) };
-    let delete = RowWrite { table: Table(2), key: (*b"k2").into(), row: None };
+    let put = RowRef { table: Table(1), key: b"k1", row: Some(b"value") };
+    let delete = RowRef { table: Table(2), key: b"k2", row: None };
     let header = CommitHeader {
         time_micros: 1_700_000_000_000_000,
         synced: true,
@@ -228,7 +223,7 @@ fn the_batch_is_the_picture() {
         note: "example",
     };
     let mut payload = Vec::new();
-    encode_commit(&mut payload, &header, &[put, delete]);
+    encode_commit(&mut payload, &header, [put, delete]);
     let mut commit = Vec::new();
     commit.extend([46, 0, 0, 0]);
     commit.extend(1_700_000_000_000_000_i64.to_le_bytes());
@@ -291,9 +286,9 @@ fn example_of_the_docs() -> Vec<u8> {
 #[test]
 fn what_no_writer_writes_is_not_read() {
     let header = CommitHeader { time_micros: 0, synced: false, finishing: false, note: "note" };
-    let row = RowWrite { table: Table(1), key: (*b"k").into(), row: Some((*b"r").into()) };
+    let row = RowRef { table: Table(1), key: b"k", row: Some(b"r") };
     let mut good = Vec::new();
-    encode_commit(&mut good, &header, &[row]);
+    encode_commit(&mut good, &header, [row]);
     assert!(decode_commits(&good, 1).is_some());
     let changed = |at: usize, byte: u8| {
         let mut bytes = good.clone();

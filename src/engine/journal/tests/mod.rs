@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::clock::{ManualClock, Timestamp};
 use crate::disk::{Disk, MemoryDisk};
-use crate::engine::row::RowWrite;
+use crate::engine::row::RowRef;
 use crate::engine::{
     Background, Durability, Engine, EngineOptions, Error as EngineError, Lsn, Table, Tx, open,
 };
@@ -46,12 +46,9 @@ pub(super) fn commit_bytes(lsn: Lsn) -> Vec<u8> {
     let mut bytes = Vec::new();
     let header =
         CommitHeader { time_micros: lsn as i64, synced: true, finishing: false, note: "draft" };
-    let row = RowWrite {
-        table: TABLE,
-        key: lsn.to_le_bytes().into(),
-        row: Some(lsn.to_le_bytes().into()),
-    };
-    encode_commit(&mut bytes, &header, &[row]);
+    let number = lsn.to_le_bytes();
+    let row = RowRef { table: TABLE, key: &number, row: Some(&number) };
+    encode_commit(&mut bytes, &header, [row]);
     bytes
 }
 

@@ -213,14 +213,14 @@ fn journal(disk: &Arc<dyn Disk>) -> (Journal, (u64, u64)) {
 
 fn bytes_of(lsn: Lsn, len: usize) -> Vec<u8> {
     use crate::engine::journal::format::{CommitHeader, encode_commit};
-    use crate::engine::row::RowWrite;
+    use crate::engine::row::RowRef;
     if len == 0 {
         return commit_bytes(lsn);
     }
     let header = CommitHeader { time_micros: 0, synced: true, finishing: false, note: "" };
-    let row = RowWrite { table: TABLE, key: [1].into(), row: Some(vec![lsn as u8; len].into()) };
+    let row = vec![lsn as u8; len];
     let mut bytes = Vec::new();
-    encode_commit(&mut bytes, &header, &[row]);
+    encode_commit(&mut bytes, &header, [RowRef { table: TABLE, key: &[1], row: Some(&row) }]);
     bytes
 }
 
