@@ -51,7 +51,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
             "peak_mib",
         ],
         contents: Contents::Tokens(TOKENS),
-        jobs: [Name::Highwater, Name::HighwaterLarge]
+        jobs: [Name::Highwater, Name::HighwaterHistory, Name::HighwaterLarge]
             .map(|engine| settings.job(engine, true, TOKENS, Work::Checkpoint(size)))
             .into(),
     }]

@@ -12,6 +12,7 @@ use crate::table::{Better, Case, median};
 const ENGINES: &[Name] = &[
     Name::Nothing,
     Name::Highwater,
+    Name::HighwaterHistory,
     Name::HighwaterLarge,
     Name::SqliteFull,
     Name::Redb,
@@ -20,12 +21,17 @@ const ENGINES: &[Name] = &[
     Name::Rocksdb,
 ];
 
+/// A history of more takes several times the room.
+const MOST_WITH_HISTORY: usize = 1_000_000;
+
 pub fn cases(settings: &Settings) -> Vec<Case> {
     let sizes: &[usize] = if settings.large {
         &[10_000, 100_000, 1_000_000, 5_000_000]
     } else {
         &[10_000, 100_000, 1_000_000]
     };
+    let fits =
+        |engine: Name, tokens| tokens <= MOST_WITH_HISTORY || engine != Name::HighwaterHistory;
     let case = |tokens: &usize| {
         let size = Size { threads: 1, commits: settings.scaled(200), batch: 1_000 };
         let job = |engine: &Name| settings.job(*engine, true, *tokens, Work::Upsert(size));
@@ -37,7 +43,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
                 "cpu_us", "net", "per_s", "bytes", "p50_us", "p99_us", "peak_mib", "disk_mib",
             ],
             contents: Contents::Tokens(*tokens),
-            jobs: ENGINES.iter().map(job).collect(),
+            jobs: ENGINES.iter().filter(|engine| fits(**engine, *tokens)).map(job).collect(),
         }
     };
     sizes.iter().map(case).collect()

@@ -28,6 +28,7 @@ const ENGINES: &[Name] = &[
     Name::Nothing,
     Name::Memory,
     Name::Highwater,
+    Name::HighwaterHistory,
     Name::SqliteFull,
     Name::Redb,
     Name::Lmdb,
