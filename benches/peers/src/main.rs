@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release --manifest-path benches/peers/Cargo.toml --features rocksdb
-//! benches/peers/target/release/highwater-peers all /dev/shm/peers --disk DIR-ON-A-DISK --json RESULTS.jsonl
+//! benches/peers/target/release/highwater-peers all /dev/shm/peers --large --disk DIR-ON-A-DISK --json RESULTS.jsonl
 //! benches/peers/target/release/highwater-peers plot RESULTS.jsonl docs
 //! ```
 //!
@@ -24,9 +24,11 @@ mod record;
 mod run;
 mod scenarios;
 mod settings;
+mod spread;
 mod syncs;
 mod table;
 mod threads;
+mod turns;
 mod world;
 
 use std::error::Error;
@@ -51,7 +53,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything that docs/performance.md has
+    /// Everything that the goals need: with `--disk` and `--large`, all of it
     All(Settings),
     /// Prices into a store of 132,967 tokens, by 1, 8 and 32 threads and in batches
     Upsert(Settings),
@@ -78,16 +80,7 @@ fn main() -> Outcome<()> {
     match CommandLine::parse().command {
         Command::Once { job } => once(&job),
         Command::Plot { results, dir } => plot::draw(&results, &dir),
-        Command::All(settings) => {
-            let mut cases = upsert::cases(&settings);
-            cases.extend(sync::cases(&settings)?);
-            cases.extend(read::cases(&settings));
-            cases.extend(transfer::cases(&settings));
-            cases.extend(reopen::cases(&settings));
-            cases.extend(growth::cases(&settings));
-            cases.extend(checkpoint::cases(&settings));
-            compare(&settings, &cases)
-        }
+        Command::All(settings) => compare(&settings, &all(&settings)?),
         Command::Upsert(settings) => compare(&settings, &upsert::cases(&settings)),
         Command::Sync(settings) => compare(&settings, &sync::cases(&settings)?),
         Command::Read(settings) => compare(&settings, &read::cases(&settings)),
@@ -98,18 +91,37 @@ fn main() -> Outcome<()> {
     }
 }
 
+/// What all goals need. Cases that begin with the same stores stand together.
+fn all(settings: &Settings) -> Outcome<Vec<Case>> {
+    let mut cases = sync::cases(settings)?;
+    cases.extend(transfer::cases(settings));
+    cases.extend(upsert::cases(settings));
+    cases.extend(read::cases(settings));
+    cases.extend(checkpoint::cases(settings));
+    cases.extend(reopen::cases(settings));
+    cases.extend(growth::cases(settings));
+    Ok(cases)
+}
+
+/// Fails at the end if any run failed.
 fn compare(settings: &Settings, cases: &[Case]) -> Outcome<()> {
     for engine in Name::value_variants().iter().filter(|engine| settings.wants(**engine)) {
         println!("{engine:<18} {}", engine.settings());
     }
     // What is prepared is of this program and this version of every engine.
     prepare::remove(&settings.dir.join("prepared"))?;
-    let mut runs = Vec::new();
-    for case in cases {
-        runs.extend(case.run(settings)?);
-    }
+    let runs = turns::take(settings, cases)?;
     growth::print_factors(&runs);
-    prepare::remove(&settings.dir.join("prepared"))
+    prepare::remove(&settings.dir.join("prepared"))?;
+    let failed: Vec<String> = runs
+        .iter()
+        .filter(|run| run.error.is_some())
+        .map(|run| format!("{}, round {}: {}", run.case, run.round + 1, run.engine))
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} of {} runs failed: {}", failed.len(), runs.len(), failed.join("; ")).into())
 }
 
 /// Does one job and prints its figures.

@@ -1,15 +1,14 @@
 //! The two drawings of the results: throughput by threads, and cost by size. Medians over the rounds.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use plotters::prelude::*;
 
 use crate::Outcome;
 use crate::engines::Name;
-use crate::run::Run;
+use crate::run::{Run, read_results};
+use crate::spread::Spread;
 
 /// Each engine's points.
 type Lines = BTreeMap<Name, BTreeMap<u64, f64>>;
@@ -44,9 +43,7 @@ const DRAWINGS: [Drawing; 2] = [
 ];
 
 pub fn draw(results: &Path, dir: &Path) -> Outcome<()> {
-    let lines = BufReader::new(File::open(results)?).lines();
-    let runs =
-        lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect::<Outcome<Vec<Run>>>()?;
+    let runs = read_results(results)?;
     for drawing in &DRAWINGS {
         let lines = drawing.lines(&runs);
         if lines.is_empty() {
@@ -71,9 +68,9 @@ impl Drawing {
             }
         }
         let mut lines = Lines::new();
-        for ((engine, number), mut figures) in all {
-            figures.sort_unstable_by(f64::total_cmp);
-            lines.entry(engine).or_default().insert(number, figures[figures.len() / 2]);
+        for ((engine, number), figures) in all {
+            let Some(spread) = Spread::of(figures) else { continue };
+            lines.entry(engine).or_default().insert(number, spread.median);
         }
         lines.retain(|_, points| points.len() > 1);
         lines

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engines::{Engine, Name, Purpose};
+use crate::engines::{BATCH_ROWS, Engine, Name, Purpose};
 use crate::run::{Figures, Job, Work};
 use crate::syncs::Length;
 use crate::world::{Feed, WARM_UP_THREAD, WARM_UPS, World, transfer};
@@ -61,10 +61,12 @@ pub fn fill_tokens(engine: &dyn Engine, world: &'static World) -> Outcome<()> {
     })
 }
 
-/// Commits that are not measured: the first ones make files and memory ready.
+/// Commits that are not measured: the first ones make files and memory ready, the others the hot tokens.
 pub fn warm_up(engine: &dyn Engine, feed: Feed) -> Outcome<()> {
     let mut session = engine.session()?;
-    (0..WARM_UPS).try_for_each(|number| session.upsert(&[feed.warm_up(number)]))
+    (0..WARM_UPS).try_for_each(|number| session.upsert(&[feed.warm_up(number)]))?;
+    let hot: Vec<_> = (WARM_UPS..feed.warm_ups()).map(|number| feed.warm_up(number)).collect();
+    hot.chunks(BATCH_ROWS).try_for_each(|some| session.upsert(some))
 }
 
 /// The same by transfers.
@@ -88,18 +90,29 @@ pub fn copy(all: &Path, engine: Name, contents: &Contents, dir: &Path) -> Outcom
 
 /// The store with these contents, made now if it is not there.
 pub fn prepared(all: &Path, engine: Name, contents: &Contents) -> Outcome<PathBuf> {
-    let engine = engine.stored_by();
-    let whole = all.join("prepared").join(format!("{engine}-{}", contents.name()));
+    let (engine, whole) = (engine.stored_by(), place(all, engine, contents));
     if !whole.exists() {
         let dir = whole.with_extension("part");
         remove(&dir)?;
         let purpose = Purpose { durable: true, transfers: *contents == Contents::Accounts };
         let (sync, work) = (Length::Micros(0), Work::Prepare(contents.clone()));
         let job = Job { engine, purpose, dir: dir.clone(), sync, tokens: 0, work };
-        job.run_apart()?;
+        if let Err(error) = job.run_apart() {
+            remove(&dir)?;
+            return Err(error);
+        }
         fs::rename(dir, &whole)?;
     }
     Ok(whole)
+}
+
+fn place(all: &Path, engine: Name, contents: &Contents) -> PathBuf {
+    all.join("prepared").join(format!("{}-{}", engine.stored_by(), contents.name()))
+}
+
+/// Removes the store with these contents: it is not copied any more.
+pub fn forget(all: &Path, engine: Name, contents: &Contents) -> Outcome<()> {
+    remove(&place(all, engine, contents))
 }
 
 pub fn remove(dir: &Path) -> Outcome<()> {

@@ -1,6 +1,8 @@
 //! One run: a job that is done in a process of its own, and the figures that come out of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +16,9 @@ use crate::{Outcome, prepare, syncs};
 
 /// Figures by name. The name ends with the unit.
 pub type Figures = BTreeMap<String, f64>;
+
+/// An engine's own figures.
+pub type Own = Vec<(&'static str, f64)>;
 
 /// What one process has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +55,15 @@ pub struct Run {
     pub round: usize,
     pub sync: Length,
     pub figures: Figures,
+    /// Why it has no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// All runs of a file of results.
+pub fn read_results(results: &Path) -> Outcome<Vec<Run>> {
+    let lines = BufReader::new(File::open(results)?).lines();
+    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
 }
 
 impl Job {
@@ -101,6 +115,15 @@ pub fn figures(used: Used, operations: u64, commits: u64, dir: &Path) -> Outcome
     ]
     .map(|(name, figure)| (name.to_owned(), figure))
     .into())
+}
+
+/// An engine's own figures: what they grew by, but for the longest waits, which are no sums and are those since it
+/// was opened.
+pub fn own(figures: &mut Figures, before: &Own, after: &Own) {
+    for ((name, before), (_, after)) in before.iter().zip(after) {
+        let grew = if name.ends_with("_wait_us") { *after } else { after - before };
+        figures.insert(format!("own_{name}"), grew);
+    }
 }
 
 /// Median, 99th and 99.9th of a hundred, and the longest, of times in nanoseconds.

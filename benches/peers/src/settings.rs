@@ -18,6 +18,9 @@ pub struct Settings {
     /// How often each engine has its turn
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
+    /// The same for stores of 5,000,000 tokens
+    #[arg(long, default_value_t = 1)]
+    pub rounds_large: usize,
     /// What every sync takes, in microseconds; `real` leaves it to the disk
     #[arg(long, default_value = "150")]
     pub sync_us: Length,
@@ -33,7 +36,7 @@ pub struct Settings {
     /// The list of tokens, as `tests/sync/pool_list.py` writes it; without, a made-up one
     #[arg(long)]
     list: Option<PathBuf>,
-    /// With 5,000,000 tokens as well, which takes much longer, and about 12 GiB
+    /// With 5,000,000 tokens as well, engine by engine: much longer, and up to 10 GiB
     #[arg(long)]
     pub large: bool,
     /// Only a tenth of the work: for looking whether everything runs
@@ -71,5 +74,19 @@ impl Settings {
         let Some(path) = &self.json else { return Ok(()) };
         let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(writeln!(file, "{}", serde_json::to_string(run)?)?)
+    }
+}
+
+#[cfg(test)]
+impl Settings {
+    /// What a command line with these options says.
+    pub fn of(options: &str) -> Self {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let words = ["peers", "stores", "--list", "list.json"].into_iter();
+        <Line as clap::Parser>::parse_from(words.chain(options.split_whitespace())).settings
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::Outcome;
 use crate::engines::Name;
-use crate::prepare::{self, Contents};
+use crate::prepare::Contents;
 use crate::run::{Job, Run};
-use crate::{Outcome, Settings};
+use crate::spread::{Spread, number};
 
 /// Whether a figure is to be great or small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,40 +23,17 @@ pub struct Case {
     pub better: Better,
     pub columns: &'static [&'static str],
     pub contents: Contents,
+    /// Too large for the stores of all engines to be there together: it has rounds of its own.
+    pub large: bool,
     pub jobs: Vec<Job>,
 }
 
-/// The greatest, the middle and the least of a figure over the rounds.
-#[derive(Clone, Copy, Debug)]
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
 impl Case {
-    /// Lets the engines take turns and prints the table. Answers the runs.
-    pub fn run(&self, settings: &Settings) -> Outcome<Vec<Run>> {
-        let mut runs = Vec::new();
-        for round in 0..settings.rounds {
-            for job in self.jobs.iter().filter(|job| settings.wants(job.engine)) {
-                eprintln!("{}, round {}: {}", self.name, round + 1, job.engine);
-                prepare::copy(&settings.dir, job.engine, &self.contents, &job.dir)?;
-                let (case, engine, sync) = (self.name.clone(), job.engine, job.sync);
-                let run = Run { case, engine, round, sync, figures: job.run_apart()? };
-                prepare::remove(&job.dir)?;
-                settings.keep(&run)?;
-                runs.push(run);
-            }
-        }
-        self.print(&runs)?;
-        Ok(runs)
-    }
-
-    fn print(&self, runs: &[Run]) -> Outcome<()> {
+    /// Prints the table of its runs.
+    pub fn print(&self, runs: &[&Run]) -> Outcome<()> {
         let mut by_engine: BTreeMap<Name, Vec<&Run>> = BTreeMap::new();
         for run in runs {
-            by_engine.entry(run.engine).or_default().push(run);
+            by_engine.entry(run.engine).or_default().push(*run);
         }
         let Some(first) = runs.first() else { return Ok(()) };
         let floor = by_engine.get(&Name::Floor);
@@ -74,15 +52,20 @@ impl Case {
                 let spread = if *column == "net" {
                     self.against(mine, by_engine.get(&Name::Nothing), "cpu_us", |a, b| a - b)
                 } else {
-                    spread(mine.iter().filter_map(|run| run.figures.get(*column).copied()))
+                    Spread::of(mine.iter().filter_map(|run| run.figures.get(*column).copied()))
                 };
                 write!(out, " {:>16}", spread.map_or("-".to_owned(), |it| number(it.median)))?;
             }
             let of = |other: Option<&Vec<&Run>>| {
-                self.against(mine, other, self.primary, |a, b| a / b).map_or("-".to_owned(), show)
+                self.against(mine, other, self.primary, |a, b| a / b)
+                    .map_or("-".to_owned(), |of| of.to_string())
             };
             let peer = best.and_then(|best| by_engine.get(&best));
-            writeln!(out, "  {} | {}", of(floor), of(peer))?;
+            write!(out, "  {} | {}", of(floor), of(peer))?;
+            match mine.iter().filter(|run| run.error.is_some()).count() {
+                0 => writeln!(out)?,
+                failed => writeln!(out, "  FAILED: {failed} of {} runs", mine.len())?,
+            }
         }
         Ok(())
     }
@@ -92,7 +75,7 @@ impl Case {
         let peers = by_engine.iter().filter(|(engine, _)| engine.is_peer());
         let medians = peers.filter_map(|(engine, runs)| {
             let all = runs.iter().filter_map(|run| run.figures.get(self.primary).copied());
-            Some((*engine, spread(all)?.median))
+            Some((*engine, Spread::of(all)?.median))
         });
         let in_order = |a: &(Name, f64), b: &(Name, f64)| match self.better {
             Better::More => a.1.total_cmp(&b.1),
@@ -109,36 +92,13 @@ impl Case {
         figure: &str,
         compare: impl Fn(f64, f64) -> f64,
     ) -> Option<Spread> {
-        spread(mine.iter().filter_map(|run| {
+        Spread::of(mine.iter().filter_map(|run| {
             let other = other?.iter().find(|other| other.round == run.round)?;
             Some(compare(*run.figures.get(figure)?, *other.figures.get(figure)?))
         }))
     }
 }
 
-fn rounds(runs: &[Run]) -> usize {
+fn rounds(runs: &[&Run]) -> usize {
     runs.iter().map(|run| run.round + 1).max().unwrap_or(0)
-}
-
-pub fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
-    Some(spread(figures)?.median)
-}
-
-fn spread(figures: impl Iterator<Item = f64>) -> Option<Spread> {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_unstable_by(f64::total_cmp);
-    let (least, most) = (*figures.first()?, *figures.last()?);
-    Some(Spread { least, median: figures[figures.len() / 2], most })
-}
-
-fn show(spread: Spread) -> String {
-    format!("{:.2} ({:.2}..{:.2})", spread.median, spread.least, spread.most)
-}
-
-fn number(figure: f64) -> String {
-    match figure.abs() {
-        1_000.0.. => format!("{figure:.0}"),
-        100.0.. => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
-    }
 }

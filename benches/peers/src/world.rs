@@ -12,10 +12,14 @@ use crate::record::{Marks, Texts, Tick};
 
 /// As many as there are in the list of real tokens.
 pub const TOKENS: usize = 132_967;
+/// As many as no bot has yet.
+pub const LARGE: usize = 5_000_000;
 /// 2024-08-09T00:00:00Z; sessions of a list are a day apart.
 pub const START_MICROS: i64 = 1_723_161_600_000_000;
 pub const DAY_MICROS: i64 = 86_400_000_000;
 pub const SOURCE: &str = "pools";
+/// How many tokens a bot looks at all the time, of those that it knows.
+pub const HOT: usize = 10_000;
 /// How many commits warm a store up before it is measured.
 pub const WARM_UPS: u64 = 100;
 /// The thread whose transfers do.
@@ -57,6 +61,19 @@ impl World {
         Ok(Box::leak(Box::new(Self { tokens })))
     }
 
+    /// The token that a well-mixed number draws: of all, or of so many hot ones.
+    pub fn draw(&self, bits: u64, hot: Option<usize>) -> usize {
+        let among = hot.unwrap_or(self.tokens.len());
+        let nth = (u128::from(bits) * among as u128) >> 64;
+        self.nth(nth as usize, hot)
+    }
+
+    /// The hot tokens are as far from each other as can be, in the order in which tokens were told. By key they
+    /// lie anywhere, as all do.
+    pub fn nth(&self, nth: usize, hot: Option<usize>) -> usize {
+        hot.map_or(nth, |hot| nth * self.tokens.len() / hot)
+    }
+
     /// What is known of each token before a run.
     pub fn preloaded(&'static self, number: usize) -> Change {
         let tick = Tick { price: price(mix(number as u64 ^ 0xF1F1)), at: START_MICROS };
@@ -96,6 +113,8 @@ pub struct Feed {
     pub world: &'static World,
     pub threads: u64,
     pub seed: u64,
+    /// Only so many of the tokens are drawn; none: all of them are.
+    pub hot: Option<usize>,
 }
 
 impl Feed {
@@ -103,13 +122,17 @@ impl Feed {
         let bits = mix(mix(self.seed << 40 ^ thread << 32) ^ number);
         let nth = number * self.threads + thread;
         let at = START_MICROS + 1 + nth as i64;
-        let token = (u128::from(bits) * self.world.tokens.len() as u128) >> 64;
-        (token as usize, Tick { price: price(mix(bits)), at })
+        (self.world.draw(bits, self.hot), Tick { price: price(mix(bits)), at })
     }
 
     pub fn change(&self, thread: u64, number: u64) -> Change {
         let (token, tick) = self.drawn(thread, number);
         Change { token: &self.world.tokens[token], tick, told: false }
+    }
+
+    /// How many prices warm a store up: some of any token, then one of each hot token.
+    pub fn warm_ups(&self) -> u64 {
+        WARM_UPS + self.hot.unwrap_or(0) as u64
     }
 
     /// A price from before all others, for a store to be warm.
@@ -121,7 +144,11 @@ impl Feed {
     fn warm(&self, number: u64) -> (usize, Tick) {
         let bits = mix(mix(number) ^ 0x3A53);
         let at = START_MICROS - DAY_MICROS + number as i64;
-        ((bits % self.world.tokens.len() as u64) as usize, Tick { price: price(mix(bits)), at })
+        let token = match number.checked_sub(WARM_UPS) {
+            None => (bits % self.world.tokens.len() as u64) as usize,
+            Some(nth) => self.world.nth(nth as usize, self.hot),
+        };
+        (token, Tick { price: price(mix(bits)), at })
     }
 
     /// What some of the tokens come to: about one in `one_in`, after so many changes of each writer. Of a store
@@ -141,7 +168,7 @@ impl Feed {
             for token in (0..self.world.tokens.len()).step_by(one_in) {
                 add(token, self.world.preloaded(token).tick);
             }
-            for number in 0..WARM_UPS {
+            for number in 0..self.warm_ups() {
                 let (token, tick) = self.warm(number);
                 add(token, tick);
             }

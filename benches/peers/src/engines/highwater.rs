@@ -15,6 +15,7 @@ use super::{BATCH_ROWS, Counts, Engine, Name, Purpose, Session};
 use crate::Outcome;
 use crate::list::Row;
 use crate::record::{Marks, Seen, Texts, Tick};
+use crate::run::Own;
 use crate::world::{
     ACCOUNTS, BALANCE, Change, DAY_MICROS, SOURCE, START_MICROS, Token, Transfer, account,
 };
@@ -65,7 +66,7 @@ impl Engine for Highwater {
         Ok(Some(self.store.snapshot().tokens().iter().count() as u64))
     }
 
-    fn figures(&self) -> Vec<(&'static str, f64)> {
+    fn figures(&self) -> Own {
         let stats = self.store.stats();
         [
             ("commits", stats.commits),

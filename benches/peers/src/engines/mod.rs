@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::Outcome;
 use crate::list::Row;
 use crate::record::Seen;
+use crate::run::Own;
 use crate::world::{Change, Token, Transfer};
 
 pub const BATCH_ROWS: usize = 1_000;
@@ -101,7 +102,7 @@ pub trait Engine: Sync {
     fn tokens(&self) -> Outcome<Option<u64>>;
 
     /// Figures of its own, where it has any.
-    fn figures(&self) -> Vec<(&'static str, f64)> {
+    fn figures(&self) -> Own {
         Vec::new()
     }
 

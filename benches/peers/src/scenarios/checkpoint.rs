@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::engines::{Engine, Name};
 use crate::measure::Meter;
 use crate::prepare::Contents;
-use crate::run::{Figures, Job, Work, figures, latencies};
+use crate::run::{Figures, Job, Work, figures, latencies, own};
 use crate::table::{Better, Case};
 use crate::world::{Feed, TOKENS, World};
 use crate::{Outcome, Settings, check, prepare};
@@ -51,6 +51,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
             "peak_mib",
         ],
         contents: Contents::Tokens(TOKENS),
+        large: false,
         jobs: [Name::Highwater, Name::HighwaterHistory, Name::HighwaterLarge]
             .map(|engine| settings.job(engine, true, TOKENS, Work::Checkpoint(size)))
             .into(),
@@ -59,7 +60,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
 
 pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let world = World::new(job.tokens)?;
-    let feed = Feed { world, threads: size.threads, seed: 1 };
+    let feed = Feed { world, threads: size.threads, seed: 1, hot: None };
     let engine = job.engine.open(&job.dir, job.purpose)?;
     prepare::warm_up(&*engine, feed)?;
     let each = size.per_s * size.seconds / size.threads;
@@ -95,9 +96,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
         latencies(&mut its, commits.into_iter().map(|(_, took)| took).collect());
         figures.extend(its.into_iter().map(|(name, figure)| (format!("{when}_{name}"), figure)));
     }
-    for ((name, before), (_, after)) in before.into_iter().zip(after) {
-        figures.insert(format!("own_{name}"), after - before);
-    }
+    own(&mut figures, &before, &after);
     check::tokens(engine, job.engine, &job.dir, job.purpose, feed, each)?;
     Ok(figures)
 }

@@ -7,7 +7,9 @@ use crate::engines::Name;
 use crate::prepare::Contents;
 use crate::run::{Run, Work};
 use crate::scenarios::upsert::Size;
-use crate::table::{Better, Case, median};
+use crate::spread::Spread;
+use crate::table::{Better, Case};
+use crate::world::LARGE;
 
 const ENGINES: &[Name] = &[
     Name::Nothing,
@@ -26,14 +28,14 @@ const MOST_WITH_HISTORY: usize = 1_000_000;
 
 pub fn cases(settings: &Settings) -> Vec<Case> {
     let sizes: &[usize] = if settings.large {
-        &[10_000, 100_000, 1_000_000, 5_000_000]
+        &[10_000, 100_000, 1_000_000, LARGE]
     } else {
         &[10_000, 100_000, 1_000_000]
     };
     let fits =
         |engine: Name, tokens| tokens <= MOST_WITH_HISTORY || engine != Name::HighwaterHistory;
     let case = |tokens: &usize| {
-        let size = Size { threads: 1, commits: settings.scaled(200), batch: 1_000 };
+        let size = Size { threads: 1, commits: settings.scaled(200), batch: 1_000, hot: None };
         let job = |engine: &Name| settings.job(*engine, true, *tokens, Work::Upsert(size));
         Case {
             name: format!("growth tokens={tokens}"),
@@ -43,6 +45,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
                 "cpu_us", "net", "per_s", "bytes", "p50_us", "p99_us", "peak_mib", "disk_mib",
             ],
             contents: Contents::Tokens(*tokens),
+            large: *tokens == LARGE,
             jobs: ENGINES.iter().filter(|engine| fits(**engine, *tokens)).map(job).collect(),
         }
     };
@@ -67,7 +70,7 @@ pub fn print_factors(runs: &[Run]) {
         print!("{engine:<18}");
         let mut fewest = None;
         for (tokens, figures) in sizes {
-            let Some(figure) = median(figures.into_iter()) else { continue };
+            let Some(Spread { median: figure, .. }) = Spread::of(figures) else { continue };
             let fewest = *fewest.get_or_insert(figure);
             print!("  {tokens}: {figure:.2} ({:.2})", figure / fewest);
         }

@@ -7,3 +7,8 @@ pub mod reopen;
 pub mod sync;
 pub mod transfer;
 pub mod upsert;
+
+/// How the name of a case says that only so many of the tokens are drawn.
+fn hot_name(hot: Option<usize>) -> String {
+    hot.map_or(String::new(), |hot| format!(" hot={hot}"))
+}

@@ -1,4 +1,4 @@
-//! Point reads of decoded rows, alone and then beside a writer.
+//! Point reads of decoded rows, alone and then beside a writer: of all tokens, and of the hot ones alone.
 //!
 //! The writer is the same for all: so many durable upserts a second, each begun on time, as long as the reader reads.
 //! CPU is the reading thread's own, so that no background work counts; of it there is a share that is kept as well,
@@ -14,14 +14,17 @@ use crate::engines::{Engine, Name, Session};
 use crate::measure::{micros, thread_cpu};
 use crate::prepare::{self, Contents};
 use crate::run::{Figures, Job, Work};
+use crate::scenarios::hot_name;
 use crate::table::{Better, Case};
-use crate::world::{Feed, TOKENS, World, mix};
+use crate::world::{Feed, HOT, TOKENS, World, mix};
 use crate::{Outcome, Settings};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Size {
     pub reads: u64,
     pub writes_per_s: u64,
+    /// Only so many of the tokens are read, and written.
+    pub hot: Option<usize>,
 }
 
 const ENGINES: &[Name] = &[
@@ -37,9 +40,14 @@ const ENGINES: &[Name] = &[
 ];
 
 pub fn cases(settings: &Settings) -> Vec<Case> {
-    let size = Size { reads: settings.scaled(400_000), writes_per_s: 2_000 };
-    vec![Case {
-        name: format!("read tokens={TOKENS}, then beside {} upserts/s", size.writes_per_s),
+    [None, Some(HOT)].map(|hot| case(settings, hot)).into()
+}
+
+fn case(settings: &Settings, hot: Option<usize>) -> Case {
+    let size = Size { reads: settings.scaled(400_000), writes_per_s: 2_000, hot };
+    let (hot, writes) = (hot_name(hot), size.writes_per_s);
+    Case {
+        name: format!("read tokens={TOKENS}{hot}, then beside {writes} upserts/s"),
         primary: "read_cpu_us",
         better: Better::Less,
         columns: &[
@@ -52,11 +60,12 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
             "writes_per_s",
         ],
         contents: Contents::Tokens(TOKENS),
+        large: false,
         jobs: ENGINES
             .iter()
             .map(|engine| settings.job(*engine, true, TOKENS, Work::Read(size)))
             .collect(),
-    }]
+    }
 }
 
 pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
@@ -65,13 +74,13 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     if job.engine == Name::Memory {
         prepare::fill_tokens(&*engine, world)?;
     }
-    let reader = Reader { world, reads: size.reads, none: job.engine == Name::Nothing };
+    let reader = Reader { world, size, none: job.engine == Name::Nothing };
     reader.all(&mut *engine.session()?)?; // now everything is warm that can be
     let alone = reader.measured(&mut *engine.session()?)?;
 
     let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
     let beside = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(&*engine, world, size.writes_per_s, &stop, &written));
+        let writing = scope.spawn(|| write(&*engine, world, size, &stop, &written));
         let begun = Instant::now();
         let figures = reader.measured(&mut *engine.session()?);
         let seconds = begun.elapsed().as_secs_f64();
@@ -95,13 +104,14 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
 
 struct Reader {
     world: &'static World,
-    reads: u64,
+    size: Size,
     none: bool,
 }
 
 impl Reader {
     fn all(&self, session: &mut dyn Session) -> Outcome<()> {
-        for token in &self.world.tokens {
+        for nth in 0..self.size.hot.unwrap_or(self.world.tokens.len()) {
+            let token = &self.world.tokens[self.world.nth(nth, self.size.hot)];
             let seen = session.read(token)?;
             if !self.none && seen.is_none_or(|seen| seen.texts != token.texts) {
                 return Err("a token is not what it was".into());
@@ -114,31 +124,31 @@ impl Reader {
     fn measured(&self, session: &mut dyn Session) -> Outcome<(f64, f64)> {
         let (begun, cpu) = (Instant::now(), thread_cpu()?);
         let mut found = 0;
-        for number in 0..self.reads {
-            let nth = (u128::from(mix(number)) * self.world.tokens.len() as u128) >> 64;
-            found +=
-                u64::from(black_box(session.read(&self.world.tokens[nth as usize])?).is_some());
+        let Size { reads, hot, .. } = self.size;
+        for number in 0..reads {
+            let token = &self.world.tokens[self.world.draw(mix(number), hot)];
+            found += u64::from(black_box(session.read(token)?).is_some());
         }
         let (cpu, wall) = (thread_cpu()? - cpu, begun.elapsed());
-        if !self.none && found != self.reads {
+        if !self.none && found != reads {
             return Err("a token is not there".into());
         }
-        Ok((micros(cpu) / self.reads as f64, self.reads as f64 / wall.as_secs_f64()))
+        Ok((micros(cpu) / reads as f64, reads as f64 / wall.as_secs_f64()))
     }
 }
 
 fn write(
     engine: &dyn Engine,
     world: &'static World,
-    per_s: u64,
+    size: Size,
     stop: &AtomicBool,
     written: &AtomicU64,
 ) -> Outcome<()> {
     let mut session = engine.session()?;
-    let (feed, begun) = (Feed { world, threads: 1, seed: 2 }, Instant::now());
+    let (feed, begun) = (Feed { world, threads: 1, seed: 2, hot: size.hot }, Instant::now());
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
-        let due = Duration::from_nanos(1_000_000_000 / per_s * number);
+        let due = Duration::from_nanos(1_000_000_000 / size.writes_per_s * number);
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
         session.upsert(&[feed.change(0, number)])?;
         number += 1;

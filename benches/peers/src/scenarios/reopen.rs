@@ -14,7 +14,7 @@ use crate::prepare::Contents;
 use crate::run::{Figures, Job, Work};
 use crate::syncs::Length;
 use crate::table::{Better, Case};
-use crate::world::{Feed, TOKENS, World};
+use crate::world::{Feed, LARGE, TOKENS, World};
 use crate::{Outcome, Settings};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -48,6 +48,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
         better: Better::Less,
         columns: &["wall_ms", "cpu_ms", "bytes_mib", "peak_mib"],
         contents,
+        large: tokens == LARGE,
         jobs: ENGINES
             .iter()
             .filter(|engine| fits(**engine, tokens))
@@ -59,10 +60,9 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
         case("after a close", TOKENS, Contents::Tokens(TOKENS), closed),
     ];
     if settings.large {
-        let many = 5_000_000;
-        let full = || Contents::Tokens(many);
-        cases.push(case("after SIGKILL, 5,000,000 tokens", many, full(), killed));
-        cases.push(case("after a close, 5,000,000 tokens", many, full(), closed));
+        let full = || Contents::Tokens(LARGE);
+        cases.push(case("after SIGKILL, 5,000,000 tokens", LARGE, full(), killed));
+        cases.push(case("after a close, 5,000,000 tokens", LARGE, full(), closed));
     }
     cases
 }
@@ -70,7 +70,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
 /// The process that is killed. Syncs take no time: it is not what is measured.
 pub fn write(job: &Job, most: u64) -> Outcome<Figures> {
     let world = World::new(job.tokens)?;
-    let feed = Feed { world, threads: 1, seed: 3 };
+    let feed = Feed { world, threads: 1, seed: 3, hot: None };
     let engine = job.engine.open(&job.dir, job.purpose)?;
     let mut session = engine.session()?;
     let mut out = std::io::stdout().lock();
@@ -101,7 +101,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
         None if seen.is_none() => return Err("the first token is not there".into()),
         None => {}
         Some(acknowledged) => {
-            let feed = Feed { world, threads: 1, seed: 3 };
+            let feed = Feed { world, threads: 1, seed: 3, hot: None };
             let mut session = engine.session()?;
             for (number, least) in feed.model(false, acknowledged, 100) {
                 let seen = session.read(&world.tokens[number])?.ok_or("a token is lost")?;

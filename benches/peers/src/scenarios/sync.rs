@@ -37,6 +37,7 @@ pub fn cases(settings: &Settings) -> Outcome<Vec<Case>> {
         better: Better::Less,
         columns: &["per_s", "cpu_us", "net", "bytes", "syncs_per_commit", "peak_mib", "disk_mib"],
         contents,
+        large: false,
         jobs: ENGINES
             .iter()
             // What is kept nowhere has no second time.

@@ -52,6 +52,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
                 "disk_mib",
             ],
             contents: Contents::Accounts,
+            large: false,
             jobs: ALONE.iter().chain(LED.iter().filter(|_| threads > 1)).map(job).collect(),
         }
     };

@@ -1,4 +1,5 @@
-//! Upserts of prices, one or many to a commit, by one or many threads, into a store full of tokens.
+//! Upserts of prices, one or many to a commit, by one or many threads, into a store full of tokens: drawn among all
+//! of them, and among those alone that a bot looks at all the time.
 
 use std::path::Path;
 
@@ -7,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 use crate::engines::Name;
 use crate::prepare::{self, Contents};
-use crate::run::{Figures, Job, Work, figures, latencies};
+use crate::run::{Figures, Job, Work, figures, latencies, own};
+use crate::scenarios::hot_name;
 use crate::syncs::Length;
 use crate::table::{Better, Case};
 use crate::threads;
-use crate::world::{Feed, TOKENS, World};
+use crate::world::{Feed, HOT, TOKENS, World};
 use crate::{Outcome, Settings};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct Size {
     pub commits: u64,
     /// Upserts in a commit.
     pub batch: u64,
+    /// Only so many of the tokens are drawn.
+    pub hot: Option<usize>,
 }
 
 const ALONE: &[Name] = &[
@@ -62,14 +66,21 @@ const WRITTEN: &[Name] = &[
 ];
 
 pub fn cases(settings: &Settings) -> Vec<Case> {
-    let durable = [(1, 6_000, 1), (8, 3_000, 1), (32, 1_500, 1), (1, 400, 50), (1, 200, 1_000)];
-    let written = [(1, 200_000, 1), (4, 50_000, 1)];
+    let durable = [
+        (1, 6_000, 1, None),
+        (8, 3_000, 1, None),
+        (32, 1_500, 1, None),
+        (1, 400, 50, None),
+        (1, 200, 1_000, None),
+        (1, 200, 1_000, Some(HOT)),
+    ];
+    let written = [(1, 200_000, 1, None), (1, 200_000, 1, Some(HOT)), (4, 50_000, 1, None)];
     let durable = durable.map(|size| (true, size));
     let written = written.map(|size| (false, size));
     let all = durable.into_iter().chain(written);
     let mut cases: Vec<Case> = all
-        .map(|(durable, (threads, commits, batch))| {
-            let size = Size { threads, commits: settings.scaled(commits), batch };
+        .map(|(durable, (threads, commits, batch, hot))| {
+            let size = Size { threads, commits: settings.scaled(commits), batch, hot };
             case(settings, durable, size)
         })
         .collect();
@@ -79,7 +90,7 @@ pub fn cases(settings: &Settings) -> Vec<Case> {
 
 /// One thread on a real disk, with real syncs: how many bytes reach it.
 fn on_disk(settings: &Settings, disk: &Path) -> Case {
-    let size = Size { threads: 1, commits: settings.scaled(1_000), batch: 1 };
+    let size = Size { threads: 1, commits: settings.scaled(1_000), batch: 1, hot: None };
     let mut case = case(settings, true, size);
     case.name = "upsert on the disk threads=1 batch=1".to_owned();
     for job in &mut case.jobs {
@@ -89,7 +100,7 @@ fn on_disk(settings: &Settings, disk: &Path) -> Case {
 }
 
 fn case(settings: &Settings, durable: bool, size: Size) -> Case {
-    let Size { threads, batch, .. } = size;
+    let Size { threads, batch, hot, .. } = size;
     let engines = match (durable, threads) {
         (true, 1) => ALONE,
         (true, _) => TOGETHER,
@@ -98,7 +109,7 @@ fn case(settings: &Settings, durable: bool, size: Size) -> Case {
     let level = if durable { "durable" } else { "written" };
     let by_throughput = durable && batch == 1;
     Case {
-        name: format!("upsert {level} threads={threads} batch={batch}"),
+        name: format!("upsert {level} threads={threads} batch={batch}{}", hot_name(hot)),
         primary: if by_throughput { "per_s" } else { "cpu_us" },
         better: if by_throughput { Better::More } else { Better::Less },
         columns: &[
@@ -115,6 +126,7 @@ fn case(settings: &Settings, durable: bool, size: Size) -> Case {
             "disk_mib",
         ],
         contents: Contents::Tokens(TOKENS),
+        large: false,
         jobs: engines
             .iter()
             .map(|engine| settings.job(*engine, durable, TOKENS, Work::Upsert(size)))
@@ -128,7 +140,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     if job.engine == Name::Memory {
         prepare::fill_tokens(&*engine, world)?;
     }
-    let feed = Feed { world, threads: size.threads, seed: 1 };
+    let feed = Feed { world, threads: size.threads, seed: 1, hot: size.hot };
     prepare::warm_up(&*engine, feed)?;
     let before = engine.figures();
     let (used, nanos) = threads::measured(
@@ -149,9 +161,7 @@ pub fn run(job: &Job, size: Size) -> Outcome<Figures> {
     let commits = size.threads * size.commits;
     let mut figures = figures(used, commits * size.batch, commits, &job.dir)?;
     latencies(&mut figures, nanos);
-    for ((name, before), (_, after)) in before.into_iter().zip(after) {
-        figures.insert(format!("own_{name}"), after - before);
-    }
+    own(&mut figures, &before, &after);
     let changes = size.commits * size.batch;
     check::tokens(engine, job.engine, &job.dir, job.purpose, feed, changes)?;
     Ok(figures)
