@@ -3,6 +3,7 @@
 //! ```text
 //! cargo build --release --manifest-path benches/peers/Cargo.toml --features rocksdb
 //! benches/peers/target/release/highwater-peers all /dev/shm/peers --large --disk DIR-ON-A-DISK --json RESULTS.jsonl
+//! benches/peers/target/release/highwater-peers goals RESULTS.jsonl
 //! benches/peers/target/release/highwater-peers plot RESULTS.jsonl docs
 //! ```
 //!
@@ -15,6 +16,7 @@
 
 mod check;
 mod engines;
+mod goals;
 mod leader;
 mod list;
 mod measure;
@@ -71,6 +73,8 @@ enum Command {
     Checkpoint(Settings),
     /// Draws performance-threads.svg and performance-growth.svg
     Plot { results: PathBuf, dir: PathBuf },
+    /// Prints the figures to reach, and what the results say of each, as a table in Markdown
+    Goals { results: PathBuf },
     /// One run of one engine, for the others to start
     #[command(hide = true)]
     Once { job: String },
@@ -79,6 +83,7 @@ enum Command {
 fn main() -> Outcome<()> {
     match CommandLine::parse().command {
         Command::Once { job } => once(&job),
+        Command::Goals { results } => goals::print(&results),
         Command::Plot { results, dir } => plot::draw(&results, &dir),
         Command::All(settings) => compare(&settings, &all(&settings)?),
         Command::Upsert(settings) => compare(&settings, &upsert::cases(&settings)),
