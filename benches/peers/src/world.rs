@@ -206,3 +206,29 @@ pub fn transfer(thread: u64, number: u64) -> Transfer {
     let to = (from + 1 + (bits >> 32) as u32 % (ACCOUNTS - 1)) % ACCOUNTS;
     Transfer { id: thread << 40 | number, from, to, units: bits >> 16 & 0xFFF | 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Feed, WARM_UPS, World};
+
+    /// Hot tokens that stood together in the order of their telling would share pages as no bot's do.
+    #[test]
+    fn hot_tokens_are_spread_over_all_and_warmed_up_once_each() {
+        let world = World::new(1_337).unwrap();
+        let feed = Feed { world, threads: 1, seed: 1, hot: Some(100) };
+        let hot: Vec<usize> = (0..100).map(|nth| world.nth(nth, feed.hot)).collect();
+        assert!(hot.windows(2).all(|two| (13..=14).contains(&(two[1] - two[0]))));
+        assert!(hot[99] >= 1_323 && hot[99] < 1_337);
+        let warm: Vec<usize> = (WARM_UPS..feed.warm_ups()).map(|n| feed.warm(n).0).collect();
+        assert_eq!(warm, hot);
+        let drawn: BTreeSet<usize> = (0..10_000).map(|n| feed.drawn(0, n).0).collect();
+        assert_eq!(drawn, hot.into_iter().collect());
+        // Without hot ones, all are drawn.
+        let feed = Feed { hot: None, ..feed };
+        assert_eq!(feed.warm_ups(), WARM_UPS);
+        let drawn: BTreeSet<usize> = (0..20_000).map(|n| feed.drawn(0, n).0).collect();
+        assert_eq!(drawn.len(), 1_337);
+    }
+}
