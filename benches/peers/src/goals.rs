@@ -206,6 +206,18 @@ impl Results {
         }
     }
 
+    /// What there is no ratio without.
+    fn missing(&self, row: &Row) -> String {
+        match row.against {
+            BestOf(engines) => {
+                let lacking = |engine: &&Name| self.said(row, **engine).is_none();
+                let missing = engines.iter().filter(lacking).map(|name| format!("no {name}"));
+                or_dash(missing)
+            }
+            Nothing | Figure(_) | Case(_) => "nothing to hold it against".to_owned(),
+        }
+    }
+
     fn failed(&self, row: &Row, engine: Name) -> usize {
         self.runs(row.case, engine).filter(|run| run.error.is_some()).count()
     }
@@ -245,7 +257,7 @@ impl Results {
     fn reached(&self, row: &Row) -> String {
         let Some(said) = self.said(row, Name::Highwater) else { return "not measured".to_owned() };
         let Some(counts) = said.counts else {
-            return "not measured: nothing to hold it against".to_owned();
+            return format!("not measured: {}", self.missing(row));
         };
         row.reach.verdict(counts.median, said.sync)
     }
