@@ -126,8 +126,8 @@ impl Memtable {
     /// Each key's newest version, in the order of (table, key), tombstones included. What a
     /// checkpoint writes; only of use once the memtable is sealed and everything in it is visible.
     pub(crate) fn newest_rows(&self) -> impl Iterator<Item = (Table, &[u8], MemoryRow)> {
-        let run = self.order.whole(&self.entries);
-        let entries = (0..run.len()).filter_map(move |index| self.entries.get(run[index]));
+        let order = self.order.whole(&self.entries).into_iter();
+        let entries = order.filter_map(|number| self.entries.get(number));
         entries.map(|entry| {
             let row = entry.chain.lock().newest.row.clone();
             (entry.key.table(), entry.key.key(), row)

@@ -111,7 +111,11 @@ impl Window {
         salt: u64,
     ) -> Result<Option<(u64, BatchHeader)>, Error> {
         let magic = BATCH_MAGIC.to_le_bytes();
-        while offset + BATCH_HEADER_LEN <= self.end {
+        loop {
+            offset = self.past_zeros(offset)?;
+            if offset + BATCH_HEADER_LEN > self.end {
+                return Ok(None);
+            }
             if self.bytes(offset, BATCH_HEADER_LEN)?.is_some_and(|bytes| bytes[..4] == magic)
                 && let Some(header) = self.header(offset, salt)?
             {
@@ -119,7 +123,20 @@ impl Window {
             }
             offset += ALIGNMENT;
         }
-        Ok(None)
+    }
+
+    /// The first place at or behind `offset` where not all of a header's bytes are zeros, or one without room for a
+    /// header: room that is made ready holds nothing else, and no header or trace of one is without its magic or
+    /// its segment's salt.
+    fn past_zeros(&mut self, mut offset: u64) -> Result<u64, Error> {
+        while self.bytes(offset, BATCH_HEADER_LEN)?.is_some_and(all_zeros) {
+            let buffered = &self.buffer[(offset - self.buffer_offset) as usize..];
+            let pieces = buffered.chunks_exact(BATCH_HEADER_LEN as usize);
+            let zeros = pieces.take_while(|piece| all_zeros(piece)).count() as u64;
+            // The last of them may run into what follows.
+            offset += (zeros - 1) * BATCH_HEADER_LEN + ALIGNMENT;
+        }
+        Ok(offset)
     }
 
     /// Whether any header at or behind `offset`, whole or not, is of a commit from `needed` on, or of what
@@ -131,7 +148,13 @@ impl Window {
         salt: u64,
         needed: Lsn,
     ) -> Result<bool, Error> {
-        while offset + BATCH_HEADER_LEN <= self.end {
+        loop {
+            if salt != 0 && needed != 0 {
+                offset = self.past_zeros(offset)?;
+            }
+            if offset + BATCH_HEADER_LEN > self.end {
+                return Ok(false);
+            }
             let (step, last) = match self.header(offset, salt)? {
                 Some(header) => {
                     (header.batch_len(), header.first_lsn.max(header.next_lsn().saturating_sub(1)))
@@ -146,7 +169,6 @@ impl Window {
             }
             offset += step;
         }
-        Ok(false)
     }
 
     /// The end of the last trace of a batch of this segment at or behind `offset`, or `offset` where
@@ -158,7 +180,13 @@ impl Window {
         expected: Lsn,
     ) -> Result<u64, Error> {
         let mut traces_end = offset;
-        while offset + BATCH_HEADER_LEN <= self.end {
+        loop {
+            if salt != 0 {
+                offset = self.past_zeros(offset)?;
+            }
+            if offset + BATCH_HEADER_LEN > self.end {
+                return Ok(traces_end);
+            }
             let step = match self.header(offset, salt)? {
                 Some(header) => header.batch_len(),
                 None => ALIGNMENT,
@@ -171,14 +199,47 @@ impl Window {
             }
             offset += step;
         }
-        Ok(traces_end)
     }
+}
+
+fn all_zeros(bytes: &[u8]) -> bool {
+    // In words, because this goes over all the room that is made ready.
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().all(|word| u64::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::disk::{Disk, MemoryDisk};
+
+    proptest! {
+        /// No place with anything but zeros behind it is stepped over, also where the buffer ends.
+        #[test]
+        fn only_zeros_are_passed_over(
+            len in 0..3 * WINDOW_BYTES,
+            written in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 0..4),
+            from in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = vec![0; len as usize];
+            for (place, byte) in written.into_iter().filter(|_| len > 0) {
+                bytes[place.index(len as usize)] = byte;
+            }
+            let file = MemoryDisk::new().create("file").expect("memory takes it");
+            file.write_at(0, &bytes).expect("memory takes it");
+            let mut window = Window::new("file".to_owned(), file, len);
+            let from = from.index(len as usize + 1) as u64 / ALIGNMENT * ALIGNMENT;
+            let header_of_zeros = |offset: u64| {
+                let header = bytes.get(offset as usize..(offset + BATCH_HEADER_LEN) as usize);
+                header.is_some_and(|header| header.iter().all(|byte| *byte == 0))
+            };
+            let mut places = (from..).step_by(ALIGNMENT as usize);
+            let expected = places.find(|place| !header_of_zeros(*place));
+            prop_assert_eq!(Some(window.past_zeros(from).expect("readable")), expected);
+        }
+    }
 
     /// A scan of a long log has a window for each segment; those it is done with must not keep theirs.
     #[test]

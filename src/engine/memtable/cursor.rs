@@ -48,7 +48,7 @@ impl Memtable {
         at: Lsn,
     ) -> MemtableCursor {
         let bounds = full_bounds(table, bounds);
-        let runs = self.order.runs(&self.entries).into_iter();
+        let runs = self.order.runs(table, &self.entries).into_iter();
         let rest = runs.map(|run| self.within(run, &bounds)).filter(|rest| !rest.is_empty());
         MemtableCursor { memtable: Arc::clone(self), at, rest: rest.collect() }
     }

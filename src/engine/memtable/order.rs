@@ -1,14 +1,15 @@
 //! The memtable's keys in their order, sorted when somebody asks for it and not before.
 //!
-//! A writer only appends. Whoever scans first sorts what has come in since the last scan and keeps it as a run;
-//! runs are merged so that each is several times as long as the next, so there are few of them, and a key is
+//! A writer only appends. Whoever scans a table first sorts what has come into it since its last scan and keeps it as a
+//! run; runs are merged so that each is several times as long as the next, so there are few of them, and a key is
 //! moved a few times for every size of run. A checkpoint, which wants all of them, sorts once what nobody has scanned.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use super::Entry;
 use super::slots::Slots;
-use crate::engine::sync::Mutex;
+use super::{Entry, Table};
+use crate::engine::sync::{Mutex, MutexGuard};
 
 /// How many times longer than the next one each run is, at least.
 const FACTOR: usize = 8;
@@ -18,57 +19,76 @@ pub(super) type Run = Arc<[u32]>;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Order(Mutex<Sorted>);
+pub(super) struct Order(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// The first so many entries are in their tables.
+    entries: usize,
+    tables: BTreeMap<Table, Sorted>,
+}
 
 #[derive(Debug, Default)]
 struct Sorted {
-    /// Of the first so many entries.
-    entries: usize,
+    /// What is in no run yet.
+    fresh: Vec<u32>,
     /// Longest first; no entry is in two of them.
     runs: Vec<Run>,
 }
 
 impl Order {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Sorted::default()))
+        Self(Mutex::new(Tables::default()))
     }
 
-    /// All entries that there are, in a few runs.
-    pub(super) fn runs(&self, entries: &Slots<Entry>) -> Vec<Run> {
-        let mut sorted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// All entries of `table` that there are, in a few runs.
+    pub(super) fn runs(&self, table: Table, entries: &Slots<Entry>) -> Vec<Run> {
+        let mut tables = self.dealt(entries);
+        let Some(sorted) = tables.tables.get_mut(&table) else { return Vec::new() };
         sorted.catch_up(entries);
         sorted.runs.clone()
     }
 
-    /// All entries that there are, in one run.
-    pub(super) fn whole(&self, entries: &Slots<Entry>) -> Run {
-        let mut sorted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sorted.catch_up(entries);
-        let whole = std::mem::take(&mut sorted.runs)
-            .into_iter()
-            .rev()
-            .reduce(|short, long| merged(entries, &long, &short))
-            .unwrap_or_default();
-        sorted.runs = vec![whole.clone()];
+    /// All entries that there are, by table and key.
+    pub(super) fn whole(&self, entries: &Slots<Entry>) -> Vec<u32> {
+        let mut tables = self.dealt(entries);
+        let mut whole = Vec::with_capacity(tables.entries);
+        for sorted in tables.tables.values_mut() {
+            sorted.catch_up(entries);
+            let runs = sorted.runs.iter().rev().cloned();
+            let merged = runs.reduce(|short, long| merged(entries, &long, &short));
+            whole.extend_from_slice(&merged.unwrap_or_default());
+        }
         whole
+    }
+
+    /// What has come in since is dealt out to its tables.
+    fn dealt(&self, entries: &Slots<Entry>) -> MutexGuard<'_, Tables> {
+        // Nothing in here can panic half-way.
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = entries.len();
+        for number in tables.entries as u32..len as u32 {
+            if let Some(entry) = entries.get(number) {
+                tables.tables.entry(entry.key.table()).or_default().fresh.push(number);
+            }
+        }
+        tables.entries = len;
+        tables
     }
 }
 
 impl Sorted {
-    /// Nothing in here can panic half-way: what was asked for under a lock that is poisoned is sorted anew.
     fn catch_up(&mut self, entries: &Slots<Entry>) {
-        let len = entries.len();
-        if len == self.entries {
+        if self.fresh.is_empty() {
             return;
         }
-        let mut fresh: Vec<u32> = (self.entries as u32..len as u32).collect();
+        let mut fresh = std::mem::take(&mut self.fresh);
         fresh.sort_unstable_by_key(|&number| key(entries, number));
         let mut fresh = Run::from(fresh);
         while let Some(long) = self.runs.pop_if(|run| run.len() < FACTOR * fresh.len()) {
             fresh = merged(entries, &long, &fresh);
         }
         self.runs.push(fresh);
-        self.entries = len;
     }
 }
 

@@ -130,7 +130,7 @@ fn scans_in_between_leave_few_runs() {
         let key = number.wrapping_mul(2_654_435_761).to_be_bytes();
         memtable.insert(1, TABLE, &key, row(1), &pins(0, &[]));
         if number % 3 == 0 {
-            let runs = memtable.order.runs(&memtable.entries);
+            let runs = memtable.order.runs(TABLE, &memtable.entries);
             let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
             assert_eq!(lengths.iter().sum::<usize>(), memtable.len());
             assert!(lengths.windows(2).all(|pair| pair[0] >= 8 * pair[1]), "{lengths:?}");

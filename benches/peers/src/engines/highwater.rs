@@ -96,7 +96,7 @@ impl Session for Worker<'_> {
         let done = self.0.store.write_with(self.0.durability, |tx| {
             let mut tokens = tx.tokens();
             for change in changes {
-                tokens.upsert(&update(change))?;
+                tokens.apply(&update(change))?;
             }
             Ok::<_, Error>(())
         });
