@@ -144,8 +144,8 @@ pub use store::{
     SyncRun, TokenSync,
 };
 pub use tokens::{
-    Candle, Changes, History, Merged, Move, Observed, Recorded, Resolution, Retention, Retraction,
-    Tick, Token, TokenHistory, TokenKey, Tokens, TokensMut, Update,
+    Applied, Candle, Changes, History, Merged, Move, Observed, Recorded, Resolution, Retention,
+    Retraction, Tick, Token, TokenHistory, TokenKey, Tokens, TokensMut, Update,
 };
 pub use tokens::{StaleToken, SyncCounts, SyncEnd, SyncSession};
 

@@ -87,8 +87,11 @@ fn what_is_applied_is_what_is_upserted() {
     ];
     for update in &updates {
         let merged = upserted.tokens().upsert(update).expect("accepted");
-        let changes = applied.write(|tx| Ok::<_, Error>(tx.tokens().apply(update)?));
-        assert_eq!(changes.expect("accepted"), merged.changes, "{update:?}");
+        let answer = applied.write(|tx| Ok::<_, Error>(tx.tokens().apply(update)?));
+        let answer = answer.expect("accepted");
+        assert_eq!(answer.changes, merged.changes, "{update:?}");
+        assert_eq!(answer.recorded, merged.recorded, "{update:?}");
+        assert_eq!(answer.missing, merged.missing, "{update:?}");
         let token = applied.tokens().get(update.key()).expect("reads");
         assert_eq!(token, Some(merged.token), "{update:?}");
     }

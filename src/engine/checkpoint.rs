@@ -160,6 +160,8 @@ impl Engine {
     /// checkpoint that failed. `None` where there is nothing to write.
     fn freeze(&self, checkpointer: &mut Checkpointer) -> Option<Frozen> {
         if checkpointer.frozen.is_none() {
+            // Made before anybody has to wait for it.
+            let fresh = Arc::new(Memtable::new(self.options.memtable_bytes));
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let last_micros = writer.last_micros;
             let view = self.view();
@@ -168,7 +170,7 @@ impl Engine {
                 let (number, salt) = self.journal.group.segment();
                 view.active.seal(lsn);
                 self.publish(View {
-                    active: Arc::new(Memtable::new(self.options.memtable_bytes)),
+                    active: fresh,
                     frozen: Some(view.active.clone()),
                     base: view.base.clone(),
                     base_written_bytes: view.base_written_bytes,

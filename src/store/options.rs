@@ -294,9 +294,10 @@ impl Options {
     /// What the files of the journal take at most in a store that can checkpoint: what is kept of the
     /// past, two checkpoints' worth of it with one under way, and room made ready.
     pub(super) fn expected_journal_bytes(&self) -> u64 {
-        let between_checkpoints = 2 * self.memtable_bytes();
+        let between_checkpoints = self.memtable_bytes().saturating_mul(2);
         let largest_segment = self.segment_bytes.1.max(MAX_SEGMENT_BYTES);
-        self.keep_log.bytes.saturating_add(4 * between_checkpoints + 4 * largest_segment)
+        let both = between_checkpoints.saturating_add(largest_segment);
+        self.keep_log.bytes.saturating_add(both.saturating_mul(4))
     }
 
     pub(super) fn engine(&self) -> EngineOptions {

@@ -33,7 +33,7 @@ pub(crate) use history::{DueForPurge, verify};
 pub(crate) use missing::verify_missing;
 pub use sources::{StaleToken, SyncCounts, SyncEnd, SyncSession};
 pub(crate) use sources::{Taken, Unseen, unseen};
-pub use token::{Changes, Merged, Observed, Tick, Token};
+pub use token::{Applied, Changes, Merged, Observed, Tick, Token};
 pub use update::{SYNTHETIC_SOURCE, Update};
 pub use view::{DEFAULT_FUTURE_TOLERANCE_MICROS, Iter, Tokens, TokensMut};
 

@@ -79,6 +79,19 @@ pub struct Merged {
     pub missing: Option<Missing>,
 }
 
+/// What an update came to, without the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Applied {
+    /// As [`Merged::changes`].
+    pub changes: Changes,
+    /// As [`Merged::recorded`].
+    pub recorded: Recorded,
+    /// As [`Merged::missing`].
+    pub missing: Option<Missing>,
+}
+
 /// Which fields of a token an update changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

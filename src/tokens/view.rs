@@ -3,11 +3,11 @@
 use super::history::admit::{Admission, Gate, admit};
 use super::merge::{DecimalsDiffer, State};
 use super::row;
-use super::{Changes, Error, History, Merged, Recorded, TOKENS, Token, Update};
+use super::{Applied, Changes, Error, History, Merged, TOKENS, Token, Update};
 use crate::clock::Timestamp;
 use crate::engine::{KeyRange, Reader, Row, Scan, Tx};
 use crate::money::TokenKey;
-use crate::price_status::{Missing, PriceBackoff};
+use crate::price_status::PriceBackoff;
 
 /// How far ahead of the store's clock a time may be that an update names, if nothing else was
 /// chosen: five minutes.
@@ -162,14 +162,14 @@ impl<'a> TokensMut<'a> {
     /// [`Error::DecimalsConflict`], [`Error::DecimalsOutOfRange`] or [`Error::TooLong`]. Nothing is
     /// staged either with [`Error::CorruptRow`], [`Error::PriceStatus`] and [`Error::Engine`].
     pub fn upsert(&mut self, update: &Update) -> Result<Merged, Error> {
-        self.merge(update, |after, merging| {
-            let Merging { changes, recorded, missing } = merging;
+        self.merge(update, |after, applied| {
+            let Applied { changes, recorded, missing } = applied;
             Merged { token: after.token(update.key().clone()), changes, recorded, missing }
         })
     }
 
-    /// As [`TokensMut::upsert`], where nobody looks at the token as it is then: answers what changed and
-    /// makes no copy of the rest. What is stored is the same. For feeds, many updates in a commit.
+    /// As [`TokensMut::upsert`], where nobody looks at the token as it is then: answers what the update came to and
+    /// makes no copy of the token. What is stored is the same. For feeds, many updates in a commit.
     ///
     /// ```
     /// use highwater::{Asset, Durability, Error, Mode, Store, Timestamp, TokenKey, Update};
@@ -185,7 +185,7 @@ impl<'a> TokensMut<'a> {
     /// let news = store.write_with(Durability::Written, |tx| {
     ///     let mut news = 0;
     ///     for tick in &ticks {
-    ///         news += usize::from(!tx.tokens().apply(tick)?.is_empty());
+    ///         news += usize::from(!tx.tokens().apply(tick)?.changes.is_empty());
     ///     }
     ///     Ok::<_, Error>(news)
     /// })?;
@@ -195,15 +195,15 @@ impl<'a> TokensMut<'a> {
     ///
     /// # Errors
     /// As [`TokensMut::upsert`].
-    pub fn apply(&mut self, update: &Update) -> Result<Changes, Error> {
-        self.merge(update, |_, merging| merging.changes)
+    pub fn apply(&mut self, update: &Update) -> Result<Applied, Error> {
+        self.merge(update, |_, applied| applied)
     }
 
     /// Takes in what `update` says, and answers what `tell` makes of what it came to.
     fn merge<T>(
         &mut self,
         update: &Update,
-        tell: impl FnOnce(&State<'_>, Merging) -> T,
+        tell: impl FnOnce(&State<'_>, Applied) -> T,
     ) -> Result<T, Error> {
         update.check(self.latest)?;
         let key = update.key();
@@ -239,15 +239,8 @@ impl<'a> TokensMut<'a> {
         }
         admission.stage(self.tx);
         self.stage_status(key, status);
-        Ok(tell(&after, Merging { changes, recorded, missing: status.after }))
+        Ok(tell(&after, Applied { changes, recorded, missing: status.after }))
     }
-}
-
-/// What an update came to, beside the token.
-struct Merging {
-    changes: Changes,
-    recorded: Recorded,
-    missing: Option<Missing>,
 }
 
 impl TokensMut<'_> {

@@ -1,7 +1,7 @@
 //! An append-only list that is read while it grows: what is in it never moves.
 //!
-//! It stands in pieces, four of a size and then four of twice that, so that at most a fifth of it is room that
-//! nobody uses yet. One thread pushes, any number of threads read; each slot is set once.
+//! It stands in pieces, four of a size and then four of twice that, so that not much more than a fifth of it is room
+//! that nobody uses yet. One thread pushes, any number of threads read; each slot is set once.
 
 use std::sync::OnceLock;
 

@@ -198,6 +198,40 @@ fn readers_beside_a_writer_keep_their_version() {
     });
 }
 
+/// One thread commits new keys while others scan at what is visible and one sorts everything, as a checkpoint does: each
+/// scan has each key up to its LSN, and once.
+#[test]
+fn scans_beside_a_writer_have_each_key_once() {
+    let memtable = Arc::new(Memtable::new(LIMIT_BYTES));
+    let visible = AtomicU64::new(0);
+    let commits: Lsn = 3_000;
+    let key = |lsn: Lsn| (lsn as u32).wrapping_mul(2_654_435_761).to_be_bytes();
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    thread::scope(|scope| {
+        for reader in 0..3 {
+            let (memtable, visible) = (&memtable, &visible);
+            scope.spawn(move || {
+                while visible.load(Ordering::Acquire) < commits {
+                    let at = visible.load(Ordering::Acquire);
+                    let keys: Vec<_> =
+                        memtable.cursor(TABLE, all, at).map(|(key, _)| key).collect();
+                    assert!(keys.is_sorted_by(|one, next| one < next));
+                    assert_eq!(keys.len() as Lsn, at);
+                    if reader == 0 && at > 0 {
+                        assert!(memtable.row(TABLE, &key(at), at).is_some());
+                    }
+                }
+            });
+        }
+        for lsn in 1..=commits {
+            memtable.insert(lsn, TABLE, &key(lsn), row(1), &pins(lsn - 1, &[]));
+            memtable.insert(lsn, Table(9), &key(lsn), row(1), &pins(lsn - 1, &[]));
+            visible.store(lsn, Ordering::Release);
+        }
+    });
+    assert_eq!(memtable.newest_rows().count() as Lsn, 2 * commits);
+}
+
 /// What happens to the memtable in the property below.
 #[derive(Clone, Debug)]
 enum Step {

@@ -12,7 +12,7 @@
 //! HIGHWATER_MODEL_REPLAY=failing.txt ...    # one schedule again, from a file that holds it
 //! ```
 //!
-//! What is not explored: orders of memory weaker than sequential; redb, the map of the memtable and
+//! What is not explored: orders of memory weaker than sequential; redb, the slots of the memtable and
 //! reference counts, each call of which is one step; and time, see `sync::modelled`.
 
 mod checkpoints;

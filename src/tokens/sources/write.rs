@@ -75,7 +75,7 @@ impl TokensMut<'_> {
         update: &Update,
     ) -> Result<Taken, Error> {
         let merged = match self.apply(update) {
-            Ok(changes) => Ok(changes),
+            Ok(applied) => Ok(applied.changes),
             Err(error) if error.is_refused() => Err(error),
             Err(error) => return Err(error),
         };
