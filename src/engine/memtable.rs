@@ -39,7 +39,7 @@ pub(crate) const USUAL_MEMTABLE_BYTES: usize = 8 * 1024 * 1024;
 /// What the allocator adds to each piece it hands out, on average: a header and rounding.
 const ALLOCATION_BYTES: usize = 16;
 
-/// What a key costs beside its slot: its number in the order, and in the one that is being merged.
+/// What a key costs beside its slot: its number among those dealt out to its table, and in a run.
 const ORDER_BYTES: usize = 2 * size_of::<u32>();
 
 /// The rows committed since the last checkpoint.
