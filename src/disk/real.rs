@@ -10,6 +10,8 @@
 //!   there: that a name is durable is then up to the file system's own log.
 //! - Locks are `flock` (on Windows `LockFileEx`): they end with the process, and two handles
 //!   inside one process exclude each other too. Network file systems may not honour them.
+//! - A lock is let go by name, not by closing its file: a program that is being started holds copies
+//!   of all open files until it is loaded, and a lock that waits for them is held by nobody.
 //!
 //! Errors name the path and keep the [`io::ErrorKind`], so a full disk stays
 //! [`io::ErrorKind::StorageFull`].
@@ -147,13 +149,13 @@ impl Disk for RealDisk {
         options.read(true).write(true).create(true).truncate(false);
         let file = self.open_as(name, &options, "open")?;
         file.file.try_lock().map_err(|error| not_locked(&file.path, error))?;
-        Ok(Box::new(file))
+        Ok(Box::new(RealLock(file)))
     }
 
     fn lock_shared(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         let file = self.open_as(name, OpenOptions::new().read(true), "open")?;
         file.file.try_lock_shared().map_err(|error| not_locked(&file.path, error))?;
-        Ok(Box::new(file))
+        Ok(Box::new(RealLock(file)))
     }
 
     fn label(&self) -> String {
@@ -167,8 +169,18 @@ struct RealFile {
     path: PathBuf,
 }
 
-/// The lock is the system's, on the open file, and ends when the file is closed.
-impl DiskLock for RealFile {}
+/// The lock is the system's, on the open file.
+#[derive(Debug)]
+struct RealLock(RealFile);
+
+impl DiskLock for RealLock {}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // Where that fails, it ends with the last copy of the file.
+        let _ = self.0.file.unlock();
+    }
+}
 
 impl DiskFile for RealFile {
     fn len(&self) -> io::Result<u64> {
