@@ -17,9 +17,17 @@ pub(super) use std::{
 
 #[cfg(all(test, shuttle))]
 pub(super) use {
-    modelled::{Condvar, Instant, Mutex, MutexGuard},
+    modelled::{Condvar, Instant, Mutex, MutexGuard, pause},
     shuttle::{sync::RwLock, thread_local},
 };
+
+/// A moment's rest between two looks at what another thread is about to change.
+#[cfg(not(all(test, shuttle)))]
+pub(super) fn pause() {
+    for _ in 0..16 {
+        std::hint::spin_loop();
+    }
+}
 
 pub(super) mod atomic {
     //! Values that threads share without a lock.

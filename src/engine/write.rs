@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::journal::{Aftermath, CommitHeader, Failure, Goal, Purpose, encode_commit};
 use super::memtable::Pins;
@@ -12,7 +13,7 @@ use super::options::{Background, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_ROW_BYTES}
 use super::row::Lsn;
 use super::staged::StagedTables;
 use super::sync::atomic::Ordering;
-use super::sync::{Instant, MutexGuard, thread_local};
+use super::sync::{Instant, MutexGuard, pause, thread_local};
 use super::tx::Tx;
 use super::view::View;
 use super::{Engine, Error};
@@ -29,6 +30,10 @@ pub enum Durability {
     /// synced in the background; power loss may take the last of them.
     Written,
 }
+
+/// How long a writer that finds another one at work looks again before it sleeps: most commits are
+/// staged in less, and to sleep and be woken costs both of them more.
+const LOOKING: Duration = Duration::from_micros(10);
 
 /// How many rows of a commit go into the memtable under one lock of the snapshots' registry.
 const ROWS_PER_LOOK_AT_PINS: usize = 32;
@@ -222,17 +227,30 @@ impl Engine {
 
     /// As [`Engine::lock_writer`], counting how long the wait is where somebody else is writing.
     fn wait_for_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
-        match self.writer.try_lock() {
-            Ok(writer) => self.admit_writer(writer),
-            // A poisoned mutex comes locked.
-            Err(TryLockError::Poisoned(writer)) => self.admit_writer(writer.into_inner()),
-            Err(TryLockError::WouldBlock) => {
-                let began = Instant::now();
-                let writer = self.lock_writer();
-                let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                self.longest_lock_wait.fetch_max(waited, Ordering::Relaxed);
-                writer
+        if let Some(writer) = self.try_lock_writer() {
+            return self.admit_writer(writer);
+        }
+        let began = Instant::now();
+        let writer = loop {
+            pause();
+            if let Some(writer) = self.try_lock_writer() {
+                break self.admit_writer(writer);
             }
+            if began.elapsed() >= LOOKING {
+                break self.lock_writer();
+            }
+        };
+        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.longest_lock_wait.fetch_max(waited, Ordering::Relaxed);
+        writer
+    }
+
+    fn try_lock_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        match self.writer.try_lock() {
+            Ok(writer) => Some(writer),
+            // A poisoned mutex comes locked.
+            Err(TryLockError::Poisoned(writer)) => Some(writer.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 

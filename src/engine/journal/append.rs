@@ -38,6 +38,11 @@ impl Group {
         self.ends.is_empty()
     }
 
+    /// How many commits are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Appends a commit; its LSN must follow the last one's.
     pub(crate) fn push(&mut self, lsn: Lsn, commit: &[u8], wants_sync: bool) {
         if self.ends.is_empty() {

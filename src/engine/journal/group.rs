@@ -9,6 +9,8 @@
 //! - `visible` moves only to commits that are durable as their callers asked, and only forward.
 //! - Once poisoned, nothing is written any more, and everybody who waits is woken and told.
 
+mod background;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
@@ -21,6 +23,7 @@ use super::super::sync::{Condvar, Instant, Mutex, MutexGuard};
 use super::append::{Appender, Group, Progress, ReadySegments, batch_len};
 use super::error::Error;
 use super::format::{END_LEN, Next, SEGMENT_HEADER_LEN};
+use super::gather::Gathering;
 use super::park::{Parker, Waiting};
 use super::plan::Plan;
 use super::segment::Segment;
@@ -86,6 +89,9 @@ struct State {
     told: Lsn,
     segment: (u64, u64),
     leader: bool,
+    gathering: Gathering,
+    /// How many commits a leader waits for that has not taken the queue yet.
+    gathers: Option<usize>,
     /// Rises with every turn; the background sees by it whether anything happened.
     turns: u64,
     waiting: Vec<Waiting>,
@@ -103,10 +109,28 @@ struct State {
     stop: bool,
 }
 
+/// Who is to be woken, once the lock is given back: a thread that is woken under it would only wait for
+/// it, and a task's waker is code that is not ours.
+#[derive(Debug, Default)]
+#[must_use = "they wait to be woken"]
+struct Woken {
+    threads: Vec<Arc<Parker>>,
+    tasks: Vec<Waker>,
+}
+
+impl Woken {
+    fn wake(self) {
+        for parker in self.threads {
+            parker.unpark();
+        }
+        tasks::wake(self.tasks);
+    }
+}
+
 /// What is left to do for a store that was poisoned under a lock, once that is given back.
 #[derive(Debug)]
-#[must_use = "tasks wait to be woken"]
-pub(crate) struct Aftermath(Vec<Waker>);
+#[must_use = "somebody waits to be woken"]
+pub(crate) struct Aftermath(Woken);
 
 /// The queue of commits and everything that is known of their fate.
 #[derive(Debug)]
@@ -114,6 +138,8 @@ pub(crate) struct GroupCommit {
     state: Mutex<State>,
     appender: Mutex<Appender>,
     visible: AtomicU64,
+    /// What the state has as synced, for who waits for it. Moves behind `visible`.
+    synced: AtomicU64,
     /// What the state has as staged, for who has the writer's lock: nobody else changes it.
     staged: AtomicU64,
     /// Whether the state is poisoned, for who would only ask. Set before anybody is told.
@@ -122,6 +148,8 @@ pub(crate) struct GroupCommit {
     appended_bytes: AtomicU64,
     /// How many batches with commits in them those were.
     batches: AtomicU64,
+    /// Where a leader waits for commits that are about to come.
+    gathered: Condvar,
     background: Condvar,
 }
 
@@ -144,10 +172,12 @@ impl GroupCommit {
             state: Mutex::new(state),
             appender: Mutex::new(appender),
             visible: AtomicU64::new(last),
+            synced: AtomicU64::new(last),
             staged: AtomicU64::new(last),
             poisoned: AtomicBool::new(false),
             appended_bytes: AtomicU64::new(0),
             batches: AtomicU64::new(0),
+            gathered: Condvar::new(),
             background: Condvar::new(),
         }
     }
@@ -184,7 +214,7 @@ impl GroupCommit {
 
     /// The last commit that is known to be synced.
     pub(crate) fn synced(&self) -> Lsn {
-        self.lock().synced
+        self.synced.load(Ordering::Acquire)
     }
 
     /// Number and salt of a segment such that every commit admitted from now on is in it or in a
@@ -232,35 +262,59 @@ impl GroupCommit {
         state.staged = lsn;
         self.staged.store(lsn, Ordering::Release);
         self.wake_background(&mut state);
+        let is_gathered = state.gathers.is_some_and(|commits| state.pending.len() >= commits);
+        drop(state);
+        if is_gathered {
+            self.gathered.notify_all();
+        }
     }
 
     /// Waits until the goal is reached, leading as often as nobody else does.
     pub(crate) fn wait(&self, goal: Goal) -> Result<(), Failure> {
-        // The common case when somebody else led: no lock at all.
-        if let Goal::Visible(lsn) = goal
-            && self.visible() >= lsn
-        {
-            return Ok(());
-        }
-        let mut state = self.lock();
-        loop {
-            if self.reached(&state, goal) {
+        // Whoever is woken because somebody else led needs no lock at all.
+        while !self.reached(goal) {
+            let mut state = self.lock();
+            if self.reached(goal) {
                 return Ok(());
+            }
+            if state.leader && state.poison.is_none() {
+                self.follow(state, goal);
+                continue;
+            }
+            let force_sync = matches!(goal, Goal::Synced(_));
+            if force_sync || state.pending.wants_sync {
+                state = self.gather(state);
             }
             if let Some(poison) = &state.poison {
                 return Err(Failure::InFlight(poison.clone()));
             }
-            state = if state.leader {
-                self.follow(state, goal)
-            } else {
-                let force_sync = matches!(goal, Goal::Synced(_));
-                self.lead(state, |appender, group, ready| {
-                    let sync = force_sync || group.wants_sync;
-                    appender.write(group, ready)?;
-                    if sync { appender.sync() } else { Ok(()) }
-                })
-            };
+            self.lead(state, |appender, group, ready| {
+                let sync = force_sync || group.wants_sync;
+                appender.write(group, ready)?;
+                if sync { appender.sync() } else { Ok(()) }
+            });
         }
+        Ok(())
+    }
+
+    /// Waits for commits that are about to come, as one that leads already.
+    fn gather<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let queued = state.pending.len();
+        let Some(wait) = state.gathering.begin(queued) else {
+            return state;
+        };
+        state.leader = true;
+        state.gathers = Some(wait.commits);
+        let began = Instant::now();
+        let too_few =
+            |state: &mut State| state.pending.len() < wait.commits && state.poison.is_none();
+        let waited = self.gathered.wait_timeout_while(state, wait.time, too_few);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let came = state.pending.len();
+        state.gathering.end(began.elapsed(), came);
+        state.gathers = None;
+        state.leader = false;
+        state
     }
 
     /// As [`GroupCommit::wait`] for a task: where the goal is not reached, the waker is called when it
@@ -274,7 +328,7 @@ impl GroupCommit {
         // Cloned before the lock is taken, and the one that it replaces is dropped behind it.
         let mut waker = waker.clone();
         let mut state = self.lock();
-        if self.reached(&state, goal) {
+        if self.reached(goal) {
             return Poll::Ready(Ok(()));
         }
         if let Some(poison) = &state.poison {
@@ -293,27 +347,25 @@ impl GroupCommit {
         drop(waker);
     }
 
-    fn reached(&self, state: &State, goal: Goal) -> bool {
-        match goal {
-            Goal::Visible(lsn) => self.visible() >= lsn,
-            Goal::Synced(lsn) => state.synced >= lsn,
-        }
+    /// Moves under the lock only, so whoever finds it false there is told when it changes.
+    fn reached(&self, goal: Goal) -> bool {
+        goal.is_reached(self.visible(), self.synced())
     }
 
-    fn follow<'a>(&'a self, mut state: MutexGuard<'a, State>, goal: Goal) -> MutexGuard<'a, State> {
+    /// Sleeps until the goal is reached, or there is something to lead, or the store is poisoned.
+    fn follow(&self, mut state: MutexGuard<'_, State>, goal: Goal) {
         let parker = Parker::of_this_thread();
         state.waiting.push(Waiting { goal, parker: parker.clone() });
         drop(state);
         parker.park();
-        self.lock()
     }
 
     /// One turn: takes everything queued, does the work without holding the lock, decides.
-    fn lead<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
+    fn lead(
+        &self,
+        mut state: MutexGuard<'_, State>,
         work: impl FnOnce(&mut Appender, &mut Group, &dyn ReadySegments) -> Result<(), Error>,
-    ) -> MutexGuard<'a, State> {
+    ) {
         state.leader = true;
         if let Some(since) = state.waits_since.take() {
             state.longest_wait = state.longest_wait.max(since.elapsed());
@@ -328,31 +380,30 @@ impl GroupCommit {
             work(&mut appender, &mut group, self).map(|()| appender.progress())
         }));
         let took = began.elapsed();
+        let told = group.len();
         group.clear();
 
         let mut state = self.lock();
         state.leader = false;
+        let queued = state.pending.len();
+        state.gathering.turn_ended(took, told, queued);
         state.turns += 1;
         state.emptied = Some(group);
-        let (tasks, poisoned) = match result {
+        let (woken, poisoned) = match result {
             Ok(Ok(progress)) => (self.publish(&mut state, &progress), false),
             Ok(Err(error)) => (self.poison_with(&mut state, Poison::Journal(error)), true),
             Err(panic) => {
                 (self.poison_with(&mut state, Poison::Panic(panic_message(&*panic))), true)
             }
         };
-        if tasks.is_empty() && !poisoned && took < SLOW_TURN {
-            return state;
-        }
         drop(state);
-        tasks::wake(tasks);
+        woken.wake();
         if took >= SLOW_TURN {
             tell(|| tracing::warn!(?took, "writing and syncing the journal took long"));
         }
         if poisoned {
             self.tell_poison();
         }
-        self.lock()
     }
 
     /// Says in the log that the store is poisoned: outside of every lock, and once everybody knows, for
@@ -364,47 +415,45 @@ impl GroupCommit {
         }
     }
 
-    /// Answers the tasks to be woken.
-    fn publish(&self, state: &mut State, progress: &Progress) -> Vec<Waker> {
+    fn publish(&self, state: &mut State, progress: &Progress) -> Woken {
         state.take_over(progress);
         self.appended_bytes.store(progress.appended_bytes, Ordering::Release);
         self.batches.store(progress.batches, Ordering::Release);
         // Every turn syncs whatever it wrote that wanted a sync, so all that is written is as
         // durable as its callers asked.
         self.visible.fetch_max(progress.written, Ordering::AcqRel);
-        state.wake_reached();
+        self.synced.fetch_max(progress.synced, Ordering::AcqRel);
         self.wake_background(state);
-        state.tasks.take_reached(state.written, state.synced)
+        let tasks = state.tasks.take_reached(state.written, state.synced);
+        Woken { threads: state.take_reached(), tasks }
     }
 
-    /// Answers the tasks to be woken.
-    fn poison_with(&self, state: &mut State, poison: Poison) -> Vec<Waker> {
+    fn poison_with(&self, state: &mut State, poison: Poison) -> Woken {
         state.poison.get_or_insert_with(|| Arc::new(poison));
         self.poisoned.store(true, Ordering::Release);
-        for waiting in state.waiting.drain(..) {
-            waiting.parker.unpark();
-        }
         self.background.notify_all();
-        state.tasks.take_all()
+        self.gathered.notify_all();
+        let threads = state.waiting.drain(..).map(|waiting| waiting.parker).collect();
+        Woken { threads, tasks: state.tasks.take_all() }
     }
 
     /// Poisons the store from outside a turn: a panic after an LSN was given out. From here on nothing
-    /// is accepted any more; the tasks are woken, and the operator is told, by
+    /// is accepted any more; whoever waits is woken, and the operator is told, by
     /// [`GroupCommit::tell_aftermath`], for that is code that is not ours and the caller holds a lock.
     pub(crate) fn poison_after_panic(&self, message: &str) -> Aftermath {
         Aftermath(self.poison_with(&mut self.lock(), Poison::Panic(message.to_owned())))
     }
 
-    /// Wakes the tasks of a store that was poisoned, outside of every lock.
-    pub(crate) fn tell_aftermath(&self, Aftermath(tasks): Aftermath) {
-        tasks::wake(tasks);
+    /// Wakes those who wait for a store that was poisoned, outside of every lock.
+    pub(crate) fn tell_aftermath(&self, Aftermath(woken): Aftermath) {
+        woken.wake();
         self.tell_poison();
     }
 
     /// Waits until nobody leads; `None` once the store is poisoned.
     fn until_no_leader(&self) -> Option<MutexGuard<'_, State>> {
-        let mut state = self.lock();
         loop {
+            let state = self.lock();
             if state.poison.is_some() {
                 return None;
             }
@@ -412,26 +461,8 @@ impl GroupCommit {
                 return Some(state);
             }
             // Nothing is visible beyond the end of time, so this waits for any turn to end.
-            state = self.follow(state, Goal::Visible(Lsn::MAX));
+            self.follow(state, Goal::Visible(Lsn::MAX));
         }
-    }
-
-    /// Tells the disk what is durable, so that no acknowledged batch looks like a torn tail. Does
-    /// nothing where the last synced batch says it already, or where there is no room.
-    pub(crate) fn mark(&self) {
-        let Some(mut state) = self.until_no_leader() else {
-            return;
-        };
-        if state.told >= state.synced || !state.pending.is_empty() {
-            return;
-        }
-        // Only the segment that is being written: a mark is not worth a rotation.
-        let len = batch_len(0);
-        if state.plan.entered > 0 || state.plan.left < len {
-            return;
-        }
-        state.plan.left -= len;
-        drop(self.lead(state, |appender, _, _| appender.mark()));
     }
 
     /// Seals the journal: everything durable first, then the end batch that says "closed". A
@@ -441,93 +472,18 @@ impl GroupCommit {
         let Some(state) = self.until_no_leader() else {
             return self.wait(Goal::Synced(Lsn::MAX));
         };
-        let state = self.lead(state, |appender, group, ready| {
+        self.lead(state, |appender, group, ready| {
             appender.write(group, ready)?;
             appender.sync()?;
             appender.end(Next::Closed)
         });
-        match &state.poison {
-            None => Ok(()),
-            Some(poison) => Err(Failure::InFlight(poison.clone())),
-        }
-    }
-
-    fn wake_background(&self, state: &mut State) {
-        if state.background_idle {
-            state.background_idle = false;
-            self.background.notify_all();
-        }
-    }
-
-    /// The background's life: syncs what nobody waits for within `interval`, then marks it, and
-    /// calls `between` each time so that room is made ready. What tasks wait for it does at once. Ends
-    /// with [`GroupCommit::stop`].
-    pub(crate) fn run_background(&self, interval: Duration, mut between: impl FnMut()) {
-        let mut turns_before = 0;
-        // Since when something is not synced, as far as was seen here.
-        let mut unsynced_since: Option<Instant> = None;
-        loop {
-            let mut state = self.lock();
-            while !state.has_background_work() && !state.stop {
-                state.background_idle = true;
-                state = self.background.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            if state.synced == state.staged {
-                unsynced_since = None;
-            } else {
-                unsynced_since.get_or_insert_with(Instant::now);
-            }
-            if !state.stop {
-                let left = interval
-                    - unsynced_since.map_or(Duration::ZERO, |since| since.elapsed().min(interval));
-                let nobody_hurries = |state: &mut State| !state.stop && state.tasks.is_empty();
-                let waited = self.background.wait_timeout_while(state, left, nobody_hurries);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-            if state.stop {
-                return;
-            }
-            // Tasks do not wait for the interval, and do not put off what it is for.
-            let is_due = unsynced_since.is_some_and(|since| since.elapsed() >= interval);
-            if let Some(goal) = state.tasks.goal().filter(|_| !is_due) {
-                drop(state);
-                // A failure has poisoned the store, and the tasks hear of it from there.
-                let _ = self.wait(goal);
-                between();
-                continue;
-            }
-            unsynced_since = None;
-            let staged = state.staged;
-            let unsynced = state.synced < staged;
-            let quiet = state.turns == turns_before;
-            drop(state);
-            between();
-            if unsynced {
-                // A failure has poisoned the store, and everybody hears of it from there.
-                let _ = self.wait(Goal::Synced(staged));
-            } else if quiet {
-                self.mark();
-            }
-            turns_before = self.lock().turns;
-        }
-    }
-
-    /// Ends the background's life.
-    pub(crate) fn stop(&self) {
-        self.lock().stop = true;
-        self.background.notify_all();
+        self.poison().map_or(Ok(()), |poison| Err(Failure::InFlight(poison)))
     }
 
     /// How many tasks wait.
     #[cfg(all(test, shuttle))]
     pub(crate) fn waiting_tasks(&self) -> usize {
         self.lock().tasks.len()
-    }
-
-    /// Whether the background has anything to sync or to tell.
-    #[cfg(test)]
-    pub(crate) fn has_background_work(&self) -> bool {
-        self.lock().has_background_work()
     }
 
     /// Heap bytes of the queue.
@@ -556,25 +512,18 @@ impl State {
         self.plan = plan;
     }
 
-    fn has_background_work(&self) -> bool {
-        self.poison.is_none()
-            && (self.synced < self.staged || self.told < self.synced || !self.tasks.is_empty())
-    }
-
-    /// Wakes everybody whose goal is reached, and one more to lead if anything is left to do.
-    fn wake_reached(&mut self) {
+    /// Takes out everybody whose goal is reached, and first of all one more to lead if anything is left
+    /// to do: the next write of the journal need not wait until all the others are awake.
+    fn take_reached(&mut self) -> Vec<Arc<Parker>> {
         let (written, synced) = (self.written, self.synced);
-        let mut leader_left = !self.waiting.is_empty();
-        self.waiting.retain(|waiting| {
-            // Whoever waits for the end of time waits for any turn to end.
-            let any_turn = waiting.goal == Goal::Visible(Lsn::MAX);
-            let done = any_turn || waiting.goal.is_reached(written, synced);
-            let wake = done || std::mem::take(&mut leader_left);
-            if wake {
-                waiting.parker.unpark();
-            }
-            !wake
-        });
+        // Whoever waits for the end of time waits for any turn to end.
+        let is_done = |waiting: &Waiting| {
+            waiting.goal == Goal::Visible(Lsn::MAX) || waiting.goal.is_reached(written, synced)
+        };
+        let leader = self.waiting.iter().position(|waiting| !is_done(waiting));
+        let leader = leader.map(|at| self.waiting.remove(at));
+        let done = self.waiting.extract_if(.., |waiting| is_done(waiting));
+        leader.into_iter().chain(done).map(|waiting| waiting.parker).collect()
     }
 }
 

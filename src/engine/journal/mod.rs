@@ -13,6 +13,7 @@ mod closed;
 pub(crate) mod codecs;
 mod error;
 mod format;
+mod gather;
 mod group;
 mod park;
 mod plan;

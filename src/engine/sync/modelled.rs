@@ -40,6 +40,13 @@ impl Instant {
     }
 }
 
+/// A moment's rest between two looks at what another thread is about to change. Long enough to be
+/// over soon: each look is a step to choose for.
+pub(crate) fn pause() {
+    NOW.set(NOW.get() + Duration::from_micros(5));
+    thread::yield_now();
+}
+
 /// shuttle's mutex, with a guard that knows its mutex.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);

@@ -102,6 +102,34 @@ fn many_writers_share_a_sync() {
     assert_eq!(engine.journal.group.synced(), commits);
 }
 
+/// Four bots that have nothing to do but to commit share every sync. If each pair of them had its own,
+/// as happens where the next sync begins as soon as the one before ends, there would be half as many
+/// syncs as commits. A machine that is busy elsewhere can keep them from coming back in time, so it may
+/// be tried again.
+#[test]
+fn whoever_comes_back_shares_the_next_sync() {
+    let syncs_per_100_commits = || {
+        let (disk, engine) = store();
+        disk.set(|controls| controls.sync_delay = Duration::from_millis(2));
+        thread::scope(|scope| {
+            for bot in 0..4 {
+                let engine = &engine;
+                scope.spawn(move || {
+                    for round in 0..25 {
+                        put(engine, Durability::Synced, &[bot], vec![round]).expect("durable");
+                    }
+                });
+            }
+        });
+        disk.controls().syncs
+    };
+    assert!((0..10).any(|_| {
+        let syncs = syncs_per_100_commits();
+        println!("{syncs} syncs");
+        syncs <= 35
+    }));
+}
+
 /// While one sync is under way, everybody else queues, and all of them become one batch and one
 /// sync.
 #[test]
