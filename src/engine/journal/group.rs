@@ -277,16 +277,15 @@ impl GroupCommit {
             if self.reached(goal) {
                 return Ok(());
             }
-            if state.leader && state.poison.is_none() {
+            state.check()?;
+            if state.leader {
                 self.follow(state, goal);
                 continue;
             }
             let force_sync = matches!(goal, Goal::Synced(_));
             if force_sync || state.pending.wants_sync {
                 state = self.gather(state);
-            }
-            if let Some(poison) = &state.poison {
-                return Err(Failure::InFlight(poison.clone()));
+                state.check()?;
             }
             self.lead(state, |appender, group, ready| {
                 let sync = force_sync || group.wants_sync;
@@ -331,8 +330,8 @@ impl GroupCommit {
         if self.reached(goal) {
             return Poll::Ready(Ok(()));
         }
-        if let Some(poison) = &state.poison {
-            return Poll::Ready(Err(Failure::InFlight(poison.clone())));
+        if let Err(failure) = state.check() {
+            return Poll::Ready(Err(failure));
         }
         state.tasks.register(id, goal, &mut waker);
         state.background_idle = false;
@@ -494,6 +493,14 @@ impl GroupCommit {
 }
 
 impl State {
+    /// Refuses once the store is poisoned.
+    fn check(&self) -> Result<(), Failure> {
+        match &self.poison {
+            Some(poison) => Err(Failure::InFlight(poison.clone())),
+            None => Ok(()),
+        }
+    }
+
     fn take_over(&mut self, progress: &Progress) {
         self.written = progress.written;
         self.synced = progress.synced;
