@@ -7,6 +7,7 @@ use shuttle::thread::JoinHandle;
 
 use super::disk::Mishap;
 use super::explore;
+use super::tasks::awaited;
 use super::world::World;
 use crate::engine::Durability::{Synced, Written};
 use crate::engine::journal::Poison;
@@ -106,6 +107,32 @@ fn whoever_waits_for_memory_is_told_as_well() {
         }
         let closed = world.running.close();
         assert_eq!(closed.is_err(), world.disk.is_broken(), "{closed:?}");
+    });
+}
+
+/// A commit panics behind its LSN, beside turns that go well: whoever waits for the next turn waits in
+/// vain, for nobody leads it any more. The panic is left out, what a commit does about it is done.
+#[test]
+fn a_commit_panics_beside_a_turn() {
+    explore(700, || {
+        let world = World::with(|options| options.background = Background::Threads);
+        let writers: [JoinHandle<Answers>; 2] = [[Synced; 2], [Written, Synced]]
+            .map(|wants| world.spawn(move |world| write_all(world, &wants)));
+        let task = world.spawn(|world| -> Answers { [world.write_and(Synced, awaited)].into() });
+        let panicking = world.spawn(|world| {
+            let group = &world.engine().journal.group;
+            let writer = world.engine().lock_writer().expect("nothing else fails");
+            let aftermath = group.poison_after_panic("staging a commit failed");
+            drop(writer);
+            group.tell_aftermath(aftermath);
+        });
+        panicking.join().expect("no panic");
+        for answers in writers.into_iter().chain([task]) {
+            are_true(&world, &answers.join().expect("no panic"));
+        }
+        let closed = world.running.close();
+        assert!(matches!(closed, Err(Error::Poisoned { .. })), "{closed:?}");
+        assert_eq!(world.engine().journal.group.waiting_tasks(), 0);
     });
 }
 

@@ -19,7 +19,7 @@ fn world() -> Arc<World> {
 }
 
 /// Waits for a commit as a task does.
-fn awaited(ticket: &Ticket) -> Result<(), Error> {
+pub(super) fn awaited(ticket: &Ticket) -> Result<(), Error> {
     let mut task: Option<WaitingTask> = None;
     block_on(std::future::poll_fn(|context| ticket.poll(&mut task, context.waker())))
 }
@@ -123,7 +123,7 @@ fn a_close_wakes_tasks() {
 
 impl World {
     /// A commit that is awaited in another way than by a thread, and acknowledged when that says so.
-    fn write_and(
+    pub(super) fn write_and(
         &self,
         durability: Durability,
         wait: impl FnOnce(&Ticket) -> Result<(), Error>,
