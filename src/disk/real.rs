@@ -10,7 +10,7 @@
 //!   there: that a name is durable is then up to the file system's own log.
 //! - Locks are `flock` (on Windows `LockFileEx`): they end with the process, and two handles
 //!   inside one process exclude each other too. Network file systems may not honour them.
-//! - A lock is let go by name, not by closing its file: a program that is being started holds copies
+//! - A lock is given back by a call, not by closing its file: a program that is being started holds copies
 //!   of all open files until it is loaded, and a lock that waits for them is held by nobody.
 //!
 //! Errors name the path and keep the [`io::ErrorKind`], so a full disk stays

@@ -16,8 +16,8 @@ use super::child::{Said, drive, drive_behind};
 use super::tiny_disk::on_tiny_disk;
 use crate::{bytes_under, runs, skip};
 
-/// How often a store is closed and opened beside programs that are started: before a lock was let go
-/// by name, this was seen to fail within twenty.
+/// How often a store is closed and opened beside programs that are started: before locks were given back
+/// by a call, this failed within six in each of five runs.
 const OPENINGS: usize = 300;
 
 fn options() -> Options {
